@@ -1,0 +1,177 @@
+// defines: aot::Backend, aot::Lane, aot::Slice, aot::Pass, aot::Dropout, aot::Block, aot::AdamW
+//
+// Every op a device offers. Models are written once over this file and never ask which device they run on.
+//
+// A backend carries a batch through a model in *slices*: a run of whole sequences that one *lane* takes through the
+// complete forward and backward pass. The cpu backend makes every thread a lane and every sequence a slice, so that a
+// sequence's activations stay in one core's cache and no barrier is needed inside a pass; a GPU backend has one lane
+// (a stream) and one slice (the whole batch). Which lane takes which slice is fixed by the batch size and the number
+// of lanes, and a lane's sums run in slice order: the same machine and build give the same numbers, bit for bit.
+//
+// Names: B sequences of T tokens (the window) in the batch; b = slice.batch of them in a slice; n = b*T rows; C width;
+// H heads of D = C/H; V vocabulary. Matrices are row-major; "act" is the activation dtype of the backend's precision
+// (fp32 or bf16); weights and gradients are fp32 blocks, addressed by ParameterId.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/arena.h"
+#include "backend/parameters.h"
+
+namespace aot {
+
+// What holds for a whole pass over a batch.
+struct Pass {
+  bool training = false;    // dropout is on
+  uint64_t seed = 0;        // of the run
+  uint32_t minibatch = 0;   // number of the minibatch in the run
+  int64_t first_row = 0;    // place of this batch's first sequence in the global batch
+  float loss_scale = 1;     // gradients are those of loss_scale * mean(loss)
+  bool want_losses = true;  // fill Slice::losses
+};
+
+// A lane's share of the batch. Pointers are in the device's memory.
+struct Slice {
+  int first = 0;                     // index of its first sequence in this batch
+  int batch = 0;                     // b, sequences
+  int window = 0;                    // T, tokens of each
+  int64_t batch_tokens = 0;          // B*T of the whole batch: the loss is a mean over it
+  const int32_t* inputs = nullptr;   // [b, T] token ids
+  const int32_t* targets = nullptr;  // [b, T] token ids; null when there is no loss
+  float* losses = nullptr;           // [b, T] nats per token
+
+  int64_t rows() const { return static_cast<int64_t>(batch) * window; }
+};
+
+// Drops an element when its Philox word is below rate * 2^32 and scales the rest by 1/(1-rate); rng.h gives the
+// counters. Does nothing when the pass is not training or the rate is 0.
+struct Dropout {
+  float rate = 0;
+  uint32_t site = 0;
+};
+
+// The ops. Issued in order; each takes effect before the next. `slice` is the one the lane was given.
+class Lane {
+ public:
+  virtual ~Lane() = default;
+  Arena& arena() { return arena_; }  // this lane's workspace; the pass starts by resetting it
+
+  // x[n,C] fp32 = dropout(token[input] + position[first_position + t]); dropout index: global row-major over [B,T,C].
+  virtual void embedding_forward(const Slice& slice, ParameterId token, ParameterId position, int first_position,
+                                 Dropout dropout, Tensor x) = 0;
+  // Adds to both tables' gradients. dx[n,C] fp32.
+  virtual void embedding_backward(const Slice& slice, ParameterId token, ParameterId position, Dropout dropout,
+                                  Tensor dx) = 0;
+
+  // y[n,C] act = (x - mean)/sqrt(var + 1e-5) * weight + bias; x fp32; stats[n,2] fp32 keeps mean and 1/sqrt(var+eps).
+  virtual void layernorm_forward(Tensor x, ParameterId weight, ParameterId bias, Tensor y, Tensor stats) = 0;
+  // dx fp32 (+)= gradient of x given dy[n,C] fp32; adds to weight's and bias's gradients.
+  virtual void layernorm_backward(Tensor x, Tensor stats, ParameterId weight, ParameterId bias, Tensor dy, Tensor dx,
+                                  bool accumulate) = 0;
+
+  // y[n,out] = x[n,in] weight[out,in]^T + bias[out]; x act, y act or fp32.
+  virtual void linear_forward(Tensor x, ParameterId weight, ParameterId bias, Tensor y) = 0;
+  // out[n,C] fp32 = residual[n,C] fp32 + dropout(x weight^T + bias); x act [n,in].
+  virtual void linear_residual_forward(const Slice& slice, Tensor x, ParameterId weight, ParameterId bias,
+                                       Tensor residual, Dropout dropout, Tensor out) = 0;
+  // y[n,out] act = gelu(h), derivative[n,out] act = gelu'(h), where h = x weight^T + bias; exact GELU,
+  // h * (1 + erf(h/sqrt 2))/2.
+  virtual void linear_gelu_forward(Tensor x, ParameterId weight, ParameterId bias, Tensor y, Tensor derivative) = 0;
+
+  // dy[n,C] act = dropout's backward of dout[n,C] fp32 (mask and scale made again); adds dy's column sums to bias's
+  // gradient.
+  virtual void dropout_backward(const Slice& slice, Tensor dout, Dropout dropout, ParameterId bias, Tensor dy) = 0;
+  // dx[n,in] (act or fp32) = dy[n,out] act x weight[out,in].
+  virtual void linear_backward_input(Tensor dy, ParameterId weight, Tensor dx) = 0;
+  // dh[n,in] act = (dy weight) * derivative; adds dh's column sums to the gradient of `bias`, the bias of the linear
+  // layer whose output went through GELU.
+  virtual void linear_gelu_backward_input(Tensor dy, ParameterId weight, Tensor derivative, ParameterId bias,
+                                          Tensor dh) = 0;
+  // weight's gradient += dy[n,out]^T x[n,in]; both act. Adds dy's column sums to bias's gradient unless no_parameter.
+  virtual void linear_backward_weight(Tensor dy, Tensor x, ParameterId weight, ParameterId bias) = 0;
+
+  // Causal self-attention over each sequence of the slice. qkv[n,3C] act holds q, k, v, each as H heads of D side by
+  // side. out[n,C] act; lse[b*H,T] fp32 keeps log(sum(exp(q k^T / sqrt D))). Dropout falls on the probabilities, with
+  // the attention counters of rng.h (batch_head = global sequence * H + head).
+  virtual void attention_forward(const Slice& slice, Tensor qkv, int heads, Dropout dropout, Tensor out,
+                                 Tensor lse) = 0;
+  // dqkv[n,3C] act from dout[n,C] act; probabilities are made again from qkv and lse, masks from the counters.
+  virtual void attention_backward(const Slice& slice, Tensor qkv, Tensor out, Tensor lse, int heads, Dropout dropout,
+                                  Tensor dout, Tensor dqkv) = 0;
+  // One token of one sequence against a cache of the earlier ones: stores k and v of qkv[1,3C] at row `position` of
+  // keys[T,C] and values[T,C] (act), and writes out[1,C] act.
+  virtual void attention_decode(Tensor qkv, int heads, int position, Tensor keys, Tensor values, Tensor out) = 0;
+
+  // The last layer and the loss, fused over chunks so that the logits of the whole batch never exist:
+  // logits = y[n,C] act x weight[V,C]^T; slice.losses = cross-entropy with slice.targets.
+  virtual void lm_head_loss(const Slice& slice, Tensor y, ParameterId weight) = 0;
+  // The same, and the gradients of pass.loss_scale * mean over slice.batch_tokens: dy[n,C] fp32, and weight's.
+  virtual void lm_head_loss_backward(const Slice& slice, Tensor y, ParameterId weight, Tensor dy) = 0;
+  // The logits themselves, fp32 [n,V] without the padding, to host memory.
+  virtual void lm_head_logits(Tensor y, ParameterId weight, float* host_logits) = 0;
+
+  const Pass& pass() const { return *pass_; }
+
+ protected:
+  Arena arena_;
+  const Pass* pass_ = nullptr;
+};
+
+// The four blocks of a replica, each `table.block_size()` floats.
+enum class Block { weights, gradients, moment1, moment2 };
+
+// PyTorch's AdamW: decoupled weight decay on all parameters, bias-corrected moments.
+struct AdamW {
+  double lr = 0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0.01;
+  int64_t step = 1;  // number of this optimizer step, from 1
+  double clip = 1;   // largest global gradient norm: gradients are scaled by min(1, clip/(norm + 1e-6)); <= 0: never
+};
+
+struct BackendOptions {
+  DType precision = DType::fp32;
+  int threads = 0;  // of a cpu backend; 0: all cores this process may use
+};
+
+// One replica of a model's blocks on one device, and the lanes that work on it.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string description() const = 0;  // one line for people: device, instruction set, threads
+  virtual DType precision() const = 0;          // "act"
+  const ParameterTable& table() const { return *table_; }
+
+  // Copies between host memory and a block; offset and count in elements. Reading gradients sums the lanes' shares
+  // first. After writing weights call weights_changed().
+  virtual void read(Block block, int64_t offset, int64_t count, float* host) = 0;
+  virtual void write(Block block, int64_t offset, int64_t count, const float* host) = 0;
+  // Makes what ops derive from the weights (packed panels, bf16 copies) anew. optimizer_step() does it by itself.
+  virtual void weights_changed() = 0;
+
+  // Sequences in the largest slice of a batch of B: what a lane's workspace must be sized for.
+  virtual int slice_batch(int batch) const = 0;
+  // Gives every lane a workspace of that size; keeps a larger one. bytes.
+  virtual void reserve(size_t workspace) = 0;
+
+  // Calls body(lane, slice) for every slice of the batch; inputs and targets are host arrays [batch, window]; targets
+  // and losses (host, [batch, window]) may be null. Returns when all is done and losses are there.
+  virtual void run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets,
+                   float* losses, const std::function<void(Lane&, const Slice&)>& body) = 0;
+
+  virtual void zero_gradients() = 0;
+  // Global norm in a fixed order, clip, AdamW, gradients to zero, weights_changed(). Returns the norm before clipping.
+  // When it is not finite nothing but the gradients is touched: weights and moments stay, and the caller stops the run.
+  virtual double optimizer_step(const AdamW& adamw) = 0;
+
+ protected:
+  explicit Backend(const ParameterTable& table) : table_(&table) {}
+  const ParameterTable* table_;  // owned by the model, which outlives its backend
+};
+
+// device: `cpu`, or `reference` (plain loops that the others are tested against). Throws AOT_DEVICE for a device that
+// is not there. The table must outlive the backend. The one place that lists the backends is devices.cpp.
+std::unique_ptr<Backend> make_backend(const std::string& device, const ParameterTable& table, BackendOptions options);
+
+}  // namespace aot

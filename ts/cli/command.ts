@@ -1,0 +1,25 @@
+/** What every command shares: one line for an error, the exit status, `--verbose`. */
+import { AotError } from '../errors.js'
+
+/** 2 for the user's error, 1 for ours. */
+export function exitStatus(error: unknown): 1 | 2 {
+  return error instanceof AotError && error.code !== 'AOT_INTERNAL' ? 2 : 1
+}
+
+/** The one line a person sees; with `verbose` the stack follows. */
+export function describeError(command: string, error: unknown, verbose: boolean): string {
+  const known = error instanceof AotError
+  const message = error instanceof Error ? error.message : String(error)
+  const line = `${command}: ${message.replaceAll('\n', ' ')}${known ? '' : ' (our mistake: please report it with --verbose)'}`
+  return verbose && error instanceof Error && error.stack ? `${line}\n${error.stack}` : line
+}
+
+/** Runs a command's body; on an error prints its line to stderr and sets the exit status. */
+export async function runCommand(command: string, body: () => Promise<void>): Promise<void> {
+  try {
+    await body()
+  } catch (error) {
+    process.stderr.write(`${describeError(command, error, process.argv.includes('--verbose'))}\n`)
+    process.exitCode = exitStatus(error)
+  }
+}

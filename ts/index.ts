@@ -1,0 +1,2 @@
+/** The public API. */
+export { AotError, type AotErrorCode } from './errors.js'

@@ -1,0 +1,234 @@
+/**
+ * The only file that loads the addon, and its typed contract: what native/addon exports, class by class.
+ * Everything else goes through the public classes built on it (Engine, Tokenizer, TokenStore).
+ */
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import bindings from 'bindings'
+import { AotError } from './errors.js'
+
+/** Memory that native work and JavaScript share: the work adds to `done` (of `total`), and ends early on `stop`. */
+export interface NativeControl {
+  /** Float64Array [done, total], in bytes of input; read it on a timer. */
+  progress: Float64Array
+  /** Int32Array [stop]: set to 1 to make the work end with an AotError at its next safe place. */
+  stop: Int32Array
+}
+
+// --- native/addon/tokenizer_addon.cpp ---------------------------------------------------------------------------
+
+export interface NativeTokenizer {
+  readonly vocabSize: number
+  /** Ids of the text as it is. Added tokens inside the text (`<|endoftext|>`) become their ids. */
+  encode(text: string): Int32Array
+  /** Text of the ids; bytes that are not UTF-8 become U+FFFD. */
+  decode(ids: Int32Array): string
+  /** Writes a Hugging Face folder (tokenizer.json, vocab.json, merges.txt, ...). */
+  save(folder: string): Promise<void>
+}
+
+export interface NativeTokenizerClass {
+  /** Reads a Hugging Face folder, both merge forms. */
+  load(folder: string): NativeTokenizer
+}
+
+// --- native/addon/tokenize_folder_addon.cpp -----------------------------------------------------------------------
+
+/** What the reader of .txt files met. */
+export interface TextReport {
+  files: number
+  bytes: number
+  /** Bytes dropped because they were not valid UTF-8. */
+  invalidBytes: number
+  /** Pieces longer than 1 MiB, cut there. */
+  cutPieces: number
+}
+
+export interface TrainFilesResult {
+  tokenizer: NativeTokenizer
+  text: TextReport
+  /** Distinct pre-token words and their occurrences. */
+  words: number
+  occurrences: number
+}
+
+export interface EncodeFilesResult {
+  text: TextReport
+  tokens: number
+  dtype: 'int32' | 'uint16'
+}
+
+export interface NativeTokenizeFolder {
+  trainFiles(
+    files: string[],
+    options: { vocabSize: number; threads: number },
+    control: NativeControl,
+  ): Promise<TrainFilesResult>
+  /** Writes `out` (HDF5, dataset `tokens`, 1-D, contiguous) from the files in the given order. */
+  encodeFiles(
+    tokenizer: NativeTokenizer,
+    files: string[],
+    out: string,
+    options: { threads: number; dtype: 'auto' | 'int32' | 'uint16' },
+    control: NativeControl,
+  ): Promise<EncodeFilesResult>
+  /** Writes the text of `file` reversed by code point to `out`. */
+  reverseFile(file: string, out: string, control: NativeControl): Promise<TextReport>
+}
+
+// --- native/addon/token_store_addon.cpp -----------------------------------------------------------------------------
+
+export interface NativeWindowOptions {
+  attnLength: number
+  /** Default (attnLength - 1) // 2. */
+  stride?: number | undefined
+  backwards?: boolean | undefined
+  /** Position i of the trained sequence holds token permutation[i] of the text; overrides `backwards`. */
+  permutation?: number[] | undefined
+  /** FW+BW mode: even windows forward, odd ones backward, with these first tokens. */
+  fwbw?: { forward: number; backward: number } | undefined
+}
+
+export interface NativeWindows {
+  readonly length: number
+  get(index: number): { input: Int32Array; target: Int32Array }
+  /** NumPy's default_rng(seed).shuffle(arange(length)). */
+  order(seed: number): Int32Array | Float64Array
+}
+
+export interface NativeTokenStore {
+  readonly length: number
+  /** 'int32' or 'uint16', as stored. */
+  readonly dtype: string
+  /** The largest id in the file: read once, by a full pass, the first time it is asked for. */
+  maxId(): Promise<number>
+  read(offset: number, count: number): Int32Array
+  windows(options: NativeWindowOptions): NativeWindows
+  close(): void
+}
+
+export interface NativeTokenStoreClass {
+  open(path: string): NativeTokenStore
+}
+
+export interface NativeBatchLoaderOptions {
+  windows: NativeWindowOptions
+  batchSize: number
+  /** Which part of the windows: the last `validWindows` of the order are validation, the rest training. */
+  part: 'train' | 'valid'
+  validWindows: number
+  split: 'shuffled' | 'contiguous'
+  /** Of the order; 42 in the original. */
+  seed: number
+  fastScrambling: boolean
+}
+
+/** Assembles batches and fetches the next ones ahead on its own thread. Epochs repeat the same order. */
+export interface NativeBatchLoader {
+  /** Windows in the part. */
+  readonly length: number
+  /** Whole batches in one epoch: length // batchSize. */
+  readonly batches: number
+  readonly attnLength: number
+  readonly batchSize: number
+  /** Number of the batch that next() will give, counted from the first of the run. */
+  readonly position: number
+  seek(batch: number): void
+  /** A copy of the next batch, [batchSize, attnLength] each, and the window number of each row. */
+  next(): { inputs: Int32Array; targets: Int32Array; windows: Float64Array }
+  close(): void
+}
+
+export interface NativeBatchLoaderClass {
+  new (store: NativeTokenStore, options: NativeBatchLoaderOptions): NativeBatchLoader
+}
+
+// --- native/addon/engine_addon.cpp ----------------------------------------------------------------------------------
+
+export interface NativeEngineOptions {
+  model: 'gpt'
+  /** Keys as in the config files: vocab_size, n_layers, n_heads, embed_dim, attn_length, mlp_ratio, dropout, ... */
+  modelParams: Record<string, number | null>
+  device: string
+  precision: 'fp32' | 'bf16'
+  seed: number
+  /** A safetensors file with all parameters. */
+  weights?: string | undefined
+  threads?: number | undefined
+}
+
+export interface NativeTensor {
+  shape: number[]
+  data: Float32Array
+}
+
+/** Calls on one engine run one after the other, in the order in which they were made. */
+export interface NativeEngine {
+  /** The options it was made with, resolved. */
+  readonly options: Required<Omit<NativeEngineOptions, 'weights' | 'threads'>>
+  /** One line for people: device, instruction set, threads. */
+  readonly description: string
+  readonly parameterCount: number
+  /** Minibatches accumulated so far: the number that keys dropout. */
+  readonly minibatch: number
+  /** Optimizer steps so far. */
+  readonly optimizerSteps: number
+  forward(inputs: Int32Array, batch: number): Promise<{ logits: Float32Array; shape: number[] }>
+  accumulate(inputs: Int32Array, targets: Int32Array, batch: number, scale: number): Promise<{ loss: number }>
+  /** The same on the loader's next batch. */
+  accumulateFrom(loader: NativeBatchLoader, scale: number): Promise<{ loss: number }>
+  /** Nats of each token, [batch, T], dropout off. */
+  evaluate(inputs: Int32Array, targets: Int32Array, batch: number): Promise<{ losses: Float32Array }>
+  evaluateFrom(loader: NativeBatchLoader): Promise<{ losses: Float32Array }>
+  /** Rejects with AOT_NUMERIC, weights untouched, when the norm is not finite. */
+  optimizerStep(options: { lr: number; clip: number }): Promise<{ gradNorm: number }>
+  parameters(): [string, NativeTensor][]
+  gradients(): [string, NativeTensor][]
+  /** Writes model.safetensors and optimizer.safetensors into an existing folder. */
+  save(folder: string): Promise<void>
+  generate(
+    prompt: Int32Array,
+    options: { tokens: number; temperature: number; topK: number; seed: number },
+  ): Promise<{ tokens: Int32Array }>
+  close(): void
+}
+
+export interface NativeEngineClass {
+  create(options: NativeEngineOptions): Promise<NativeEngine>
+  load(folder: string, options: { device: string; threads?: number | undefined }): Promise<NativeEngine>
+}
+
+// --------------------------------------------------------------------------------------------------------------------
+
+export interface NativeAddon extends NativeTokenizeFolder {
+  setErrorClass(errorClass: typeof AotError): void
+  /** Processors this process may use. */
+  availableCores(): number
+  Tokenizer: NativeTokenizerClass
+  TokenStore: NativeTokenStoreClass
+  BatchLoader: NativeBatchLoaderClass
+  Engine: NativeEngineClass
+}
+
+/** The package's folder, from dist/ts/native.js. */
+export const packageRoot = fileURLToPath(new URL('../..', import.meta.url))
+
+function load(): NativeAddon {
+  const built = process.env.AOT_ADDON
+  try {
+    if (built !== undefined && !existsSync(built)) throw new Error(`AOT_ADDON names no file: ${built}`)
+    const addon = (
+      built === undefined ? bindings({ bindings: 'aot', module_root: packageRoot }) : bindings(built)
+    ) as NativeAddon
+    addon.setErrorClass(AotError)
+    return addon
+  } catch (error) {
+    const reason = (error as Error).message.split('\n')[0]
+    throw new AotError(
+      'AOT_DEVICE',
+      `the native engine could not be loaded (${reason}): run bin/setup in ${packageRoot} to build it`,
+    )
+  }
+}
+
+export const native: NativeAddon = load()
