@@ -47,7 +47,10 @@ for (const { mistake, file, find, replace, noticedBy } of mutations) {
     const source = readFileSync(path, 'utf8')
     t.is(source.split(find).length, 2, `"${find}" must stand exactly once in ${file}`)
     try {
-      writeFileSync(path, source.replace(find, () => replace))
+      writeFileSync(
+        path,
+        source.replace(find, () => replace),
+      )
       await rebuild(file)
       const outcome = await run('npx', ['ava', `dist/test/${noticedBy}.test.js`], at).then(
         () => 'passed',
