@@ -46,7 +46,7 @@ function close(t: ExecutionContext, golden: Golden, key: string, ours: ArrayLike
   for (let i = 0; i < data.length; i++) {
     const truth = data[i] as number
     const difference = Math.abs((ours[i] as number) - truth)
-    error = difference <= error ? error : difference // a NaN stays
+    error = Math.max(error, difference) // a NaN stays
     size = Math.max(size, Math.abs(truth))
   }
   const bound = 2 * (golden.float32Error[key] as number) + 2e-7 * size
