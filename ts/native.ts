@@ -198,6 +198,18 @@ export interface NativeEngineClass {
   load(folder: string, options: { device: string; threads?: number | undefined }): Promise<NativeEngine>
 }
 
+// --- native/addon/file_lock_addon.cpp -------------------------------------------------------------------------------
+
+/** Held until release(), the end of the process, or its death: the operating system drops it. */
+export interface NativeFileLock {
+  release(): void
+}
+
+export interface NativeFileLockClass {
+  /** Throws AOT_CONFIG, naming the process that has it, when the lock is taken. */
+  new (path: string): NativeFileLock
+}
+
 // --------------------------------------------------------------------------------------------------------------------
 
 export interface NativeAddon extends NativeTokenizeFolder {
@@ -208,6 +220,7 @@ export interface NativeAddon extends NativeTokenizeFolder {
   TokenStore: NativeTokenStoreClass
   BatchLoader: NativeBatchLoaderClass
   Engine: NativeEngineClass
+  FileLock: NativeFileLockClass
 }
 
 /** The package's folder, from dist/ts/native.js. */
