@@ -89,7 +89,7 @@ async function remove(path: string): Promise<void> {
 export class CheckpointStore {
   private readonly backups: string
   /** The newest step known to be whole; null before newest() or save() found one. */
-  private newestStep: number | null = null
+  newestStep: number | null = null
 
   private constructor(
     readonly folder: string,
@@ -127,7 +127,9 @@ export class CheckpointStore {
         if (checkpoint.step !== step) throw new AotError('AOT_DATA', `${manifestName} is of step ${checkpoint.step}`)
         await this.passOver(broken, step)
         if (named !== null && named > step && !broken.some((other) => other.step === named)) {
-          this.report(`checkpoint ${named}, named by ${join(this.folder, 'latest')}, is gone: continues from step ${step}`)
+          this.report(
+            `checkpoint ${named}, named by ${join(this.folder, 'latest')}, is gone: continues from step ${step}`,
+          )
         }
         if (named !== step) await this.name(step)
         this.newestStep = step
@@ -148,7 +150,9 @@ export class CheckpointStore {
   /** Reports the checkpoints that do not hold and moves them out of the way. */
   private async passOver(broken: { step: number; folder: string; reason: string }[], used: number): Promise<void> {
     for (const { step, folder, reason } of broken) {
-      this.report(`checkpoint ${step} does not hold (${reason}): continues from step ${used}; it is kept as ${folder}.broken`)
+      this.report(
+        `checkpoint ${step} does not hold (${reason}): continues from step ${used}; it is kept as ${folder}.broken`,
+      )
       await remove(`${folder}.broken`)
       await renameAndSync(folder, `${folder}.broken`)
     }

@@ -1,4 +1,5 @@
 /** The learning rate, by optimizer step, and how far a run goes. */
+import type { Schedule } from '../config/types.js'
 import { AotError } from '../errors.js'
 
 /** How far a run goes and where its cooldown lies. Kept in the checkpoint, so that a broken run goes on as it began. */
@@ -69,41 +70,24 @@ export function makePlan(request: PlanRequest): Plan {
   }
 }
 
-/** The older schedule: cosine with warm restarts (optim_params.oscil_steps and its companions). */
-export interface Oscillation {
-  /** Optimizer steps from one restart to the next. */
-  steps: number
-  lrInit: number
-  lrMin: number
-  /** Factor on the whole curve at each restart. */
-  lrShrink: number
-}
-
-export interface ScheduleOptions {
-  lr: number
-  /** Optimizer steps. */
-  warmupSteps: number
-  /** Null: constant between warm-up and cooldown. */
-  oscillation: Oscillation | null
-}
-
 /** Factor of the linear warm-up at optimizer step 0. */
 const warmupFactor = 1e-7
 
-/** lr of optimizer step t, counted from 0. */
-export function learningRate(t: number, options: ScheduleOptions, plan: Plan): number {
-  const { lr, warmupSteps, oscillation } = options
-  const cooldown = plan.cooldownSteps === 0 ? 1 : 1 - (t - plan.cooldownStart) / plan.cooldownSteps
-  if (oscillation !== null) return oscillating(t, lr, warmupSteps, oscillation) * Math.max(0, Math.min(1, cooldown))
-  const warmup = warmupSteps === 0 ? 1 : warmupFactor + (1 - warmupFactor) * (t / warmupSteps)
-  return lr * Math.max(0, Math.min(warmup, cooldown, 1))
+/** The lr of optimizer step t, counted from 0. */
+export function learningRate(t: number, schedule: Schedule, plan: Plan): number {
+  const { lr, warmupSteps } = schedule
+  const cooling = plan.cooldownSteps === 0 ? 1 : 1 - (t - plan.cooldownStart) / plan.cooldownSteps
+  const cooldown = Math.max(0, Math.min(1, cooling))
+  if (schedule.kind === 'restarts') return withRestarts(t, schedule) * cooldown
+  const warmup = t >= warmupSteps ? 1 : warmupFactor + (1 - warmupFactor) * (t / warmupSteps)
+  return lr * Math.min(warmup, cooldown)
 }
 
-function oscillating(t: number, lr: number, warmupSteps: number, oscillation: Oscillation): number {
-  const { steps, lrInit, lrMin, lrShrink } = oscillation
+/** Linear warm-up, then cosine periods, each `lrShrink` times as high as the one before. */
+function withRestarts(t: number, schedule: Extract<Schedule, { kind: 'restarts' }>): number {
+  const { lr, warmupSteps, oscilSteps, lrShrink, lrInit, lrMin } = schedule
   if (t < warmupSteps) return lrInit + ((lr - lrInit) * t) / warmupSteps
   const after = t - warmupSteps
-  const restarts = Math.floor(after / steps)
-  const cosine = (1 + Math.cos((Math.PI * (after % steps)) / steps)) / 2
-  return lrShrink ** restarts * (lrMin + (lr - lrMin) * cosine)
+  const cosine = (1 + Math.cos((Math.PI * (after % oscilSteps)) / oscilSteps)) / 2
+  return lrShrink ** Math.floor(after / oscilSteps) * (lrMin + (lr - lrMin) * cosine)
 }
