@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "tokenizer/pretokenize.h"
+#include "tokenizer/unicode_classes.h"
+#include "tokenizer/utf8.h"
 
 namespace aot {
 namespace {
@@ -15,32 +17,56 @@ size_t character_start(std::string_view text, size_t at) {
 
 }  // namespace
 
-ChunkCutter::ChunkCutter(std::vector<std::string> added_tokens) : added_tokens_(std::move(added_tokens)) {
-  std::erase(added_tokens_, "");
-  for (const std::string& token : added_tokens_) longest_added_token_ = std::max(longest_added_token_, token.size());
+ChunkCutter::ChunkCutter(std::vector<AddedToken> added_tokens) : added_tokens_(std::move(added_tokens)) {
+  std::erase_if(added_tokens_, [](const AddedToken& token) { return token.content.empty(); });
+  for (const AddedToken& token : added_tokens_) {
+    longest_added_token_ = std::max(longest_added_token_, token.content.size());
+  }
 }
 
-std::optional<ChunkCutter::Match> ChunkCutter::next_added_token(std::string_view text, size_t from) const {
+std::optional<ChunkCutter::Match> ChunkCutter::next_added_token(std::string_view text, size_t from, Kind kind) const {
   // A window at a time: a token that stands nowhere is not searched through the whole text before every match.
   constexpr size_t window = 4096;
   std::optional<Match> first;
   for (; !first && from < text.size() && !added_tokens_.empty(); from += window) {
-    const size_t most_begin = from + window - 1;
-    for (const std::string& token : added_tokens_) {
-      const size_t begin = text.substr(0, (first ? first->begin : most_begin) + token.size()).find(token, from);
+    const size_t last_begin = from + window - 1;
+    for (const AddedToken& token : added_tokens_) {
+      if (kind != Kind::any && token.normalized != (kind == Kind::normalized)) continue;
+      const size_t length = token.content.size();
+      const size_t begin = text.substr(0, (first ? first->begin : last_begin) + length).find(token.content, from);
       if (begin == std::string_view::npos) continue;
-      const Match match{begin, begin + token.size()};
-      if (!first || match.begin < first->begin || match.end > first->end) first = match;
+      if (!first || begin < first->begin || begin + length > first->end) {
+        first = Match{begin, begin + length, token.rstrip};
+      }
     }
   }
   return first;
 }
 
+// Whether an added token stands on both sides of the cut, or may take white space after the cut to itself.
 bool ChunkCutter::inside_added_token(std::string_view text, size_t cut) const {
-  return std::any_of(added_tokens_.begin(), added_tokens_.end(), [&](const std::string& token) {
-    const size_t begin = cut - std::min(cut, token.size() - 1);
-    return text.substr(begin, cut + token.size() - 1 - begin).find(token) != std::string_view::npos;
+  return std::any_of(added_tokens_.begin(), added_tokens_.end(), [&](const AddedToken& token) {
+    const size_t length = token.content.size();
+    const size_t begin = cut - std::min(cut, length - (token.rstrip ? 0 : 1));
+    return text.substr(begin, cut + length - 1 - begin).find(token.content) != std::string_view::npos;
   });
+}
+
+// After an added token, and the white space that it takes, the text starts anew.
+std::optional<size_t> ChunkCutter::cut_after_added_token(std::string_view view, size_t most, Kind kind) const {
+  std::optional<size_t> cut;
+  for (auto token = next_added_token(view, 0, kind); token && token->end <= most;
+       token = next_added_token(view, token->end, kind)) {
+    size_t end = token->end;
+    while (token->takes_white_space && end <= most) {
+      uint32_t length;
+      const uint32_t code_point = decode_utf8(reinterpret_cast<const uint8_t*>(view.data()) + end, length);
+      if (unicode_classes()(code_point) != CharClass::space) break;
+      end += length;
+    }
+    if (end <= most) cut = end;
+  }
+  return cut;
 }
 
 std::optional<size_t> ChunkCutter::safe_cut(std::string_view view) const {
@@ -50,21 +76,17 @@ std::optional<size_t> ChunkCutter::safe_cut(std::string_view view) const {
   size_t cut = last_safe_cut(view.substr(0, std::min(most + 1, view.size())));
   while (cut > 0 && inside_added_token(view, cut)) cut = last_safe_cut(view.substr(0, cut));
   if (cut > 0) return cut;
-
-  // After an added token the text starts anew.
-  std::optional<size_t> after_token;
-  for (auto token = next_added_token(view, 0); token && token->end <= most;
-       token = next_added_token(view, token->end)) {
-    after_token = token->end;
-  }
-  return after_token;
+  if (added_tokens_.empty()) return std::nullopt;
+  // The encoder looks for the normalized ones in what the others leave.
+  if (next_added_token(view, 0, Kind::plain)) return cut_after_added_token(view, most, Kind::plain);
+  return cut_after_added_token(view, most, Kind::normalized);
 }
 
 // The end of what max_piece_bytes leave of the first too long piece. Unless the text has `ended`, its last piece may go
 // on.
 std::optional<size_t> ChunkCutter::cut_long_piece(std::string_view text, bool ended) {
   for (size_t begin = 0; begin < text.size();) {
-    const auto token = next_added_token(text, begin);
+    const auto token = next_added_token(text, begin, Kind::any);
     const std::string_view segment = text.substr(begin, token ? token->begin - begin : text.size() - begin);
     if (segment.size() > max_piece_bytes) {
       padded_.assign(segment).append(pretokenize_padding, ' ');

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/bpe_model.h"
+
 namespace aot {
 
 // Says where a file's text may be cut so that working on the parts gives the pieces of the whole, and where pieces
@@ -14,8 +16,8 @@ namespace aot {
 // first kind of cut, never the second: the result does not depend on it.
 class ChunkCutter {
  public:
-  // `added_tokens`: texts that the encoder takes as one token wherever they stand. None when training.
-  explicit ChunkCutter(std::vector<std::string> added_tokens);
+  // `added_tokens`: those of the encoder that will work on the parts. None when training.
+  explicit ChunkCutter(std::vector<AddedToken> added_tokens);
 
   struct Cut {
     size_t size;        // bytes before the cut, in (0, view size]
@@ -29,15 +31,18 @@ class ChunkCutter {
  private:
   struct Match {
     size_t begin, end;
+    bool takes_white_space;  // that follows it
   };
-  // The first added token at or after `from`, as the encoder finds them: leftmost, then longest.
-  std::optional<Match> next_added_token(std::string_view text, size_t from) const;
+  enum class Kind { plain, normalized, any };
+  // The first added token of the kind at or after `from`, as the encoder finds them: leftmost, then longest.
+  std::optional<Match> next_added_token(std::string_view text, size_t from, Kind kind) const;
+  std::optional<size_t> cut_after_added_token(std::string_view view, size_t most, Kind kind) const;
   bool inside_added_token(std::string_view text, size_t cut) const;
   std::optional<size_t> safe_cut(std::string_view view) const;
   std::optional<size_t> cut_long_piece(std::string_view text, bool ended);
 
-  std::vector<std::string> added_tokens_;
-  size_t longest_added_token_ = 0;
+  std::vector<AddedToken> added_tokens_;
+  size_t longest_added_token_ = 0;  // in bytes
   // Of the pre-tokenizer.
   std::string padded_;
   std::vector<uint32_t> starts_;

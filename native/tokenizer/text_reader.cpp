@@ -54,7 +54,7 @@ size_t InputFile::read(void* to, size_t bytes, int64_t offset) const {
   return done;
 }
 
-TextReader::TextReader(std::vector<std::string> files, std::vector<std::string> added_tokens, size_t chunk_bytes,
+TextReader::TextReader(std::vector<std::string> files, std::vector<AddedToken> added_tokens, size_t chunk_bytes,
                        const WorkControl& control)
     : files_(std::move(files)),
       chunk_bytes_(std::max<size_t>(1, chunk_bytes)),

@@ -49,7 +49,7 @@ class TextReader {
 
   // `added_tokens` as for ChunkCutter. Sets the total of `control` to the bytes of all files. AOT_IO when one cannot be
   // opened.
-  TextReader(std::vector<std::string> files, std::vector<std::string> added_tokens, size_t chunk_bytes,
+  TextReader(std::vector<std::string> files, std::vector<AddedToken> added_tokens, size_t chunk_bytes,
              const WorkControl& control);
 
   // Replaces `chunk` by the next one, never empty; false at the end. AOT_IO when a file cannot be read.

@@ -77,13 +77,13 @@ EncodeFilesResult encode_files(std::shared_ptr<const BpeModel> model, const std:
                                const std::string& out, int threads, std::optional<TokenDType> dtype,
                                const WorkControl& control, size_t chunk_bytes) {
   constexpr int64_t uint16_ids = 65536;
-  const int64_t ids = model->vocab_size();
+  const int64_t ids = static_cast<int64_t>(model->vocab_size());
   if (!dtype) dtype = ids <= uint16_ids ? TokenDType::uint16 : TokenDType::int32;
   if (*dtype == TokenDType::uint16 && ids > uint16_ids) {
     fail(ErrorCode::config, "uint16 holds ids below " + std::to_string(uint16_ids) + ", the tokenizer has " +
                                 std::to_string(ids) + ": use the dtype int32 or auto");
   }
-  TextReader reader(files, model->added_token_texts(), chunk_bytes, control);
+  TextReader reader(files, model->parts().added_tokens, chunk_bytes, control);
   std::vector<BpeEncoder> encoders;
   encoders.reserve(static_cast<size_t>(threads));
   for (int worker = 0; worker < threads; worker++) encoders.emplace_back(model);
