@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/added_tokens.h"
 #include "tokenizer/bpe_model.h"
 
 namespace aot {
@@ -29,19 +30,12 @@ class ChunkCutter {
   std::optional<Cut> find(std::string_view view, bool last);
 
  private:
-  struct Match {
-    size_t begin, end;
-    bool takes_white_space;  // that follows it
-  };
-  enum class Kind { plain, normalized, any };
-  // The first added token of the kind at or after `from`, as the encoder finds them: leftmost, then longest.
-  std::optional<Match> next_added_token(std::string_view text, size_t from, Kind kind) const;
-  std::optional<size_t> cut_after_added_token(std::string_view view, size_t most, Kind kind) const;
   bool inside_added_token(std::string_view text, size_t cut) const;
-  std::optional<size_t> safe_cut(std::string_view view) const;
+  std::optional<size_t> safe_cut(std::string_view view);
   std::optional<size_t> cut_long_piece(std::string_view text, bool ended);
 
-  std::vector<AddedToken> added_tokens_;
+  const std::vector<AddedToken> added_tokens_;
+  AddedTokenFinder finder_;
   size_t longest_added_token_ = 0;  // in bytes
   // Of the pre-tokenizer.
   std::string padded_;

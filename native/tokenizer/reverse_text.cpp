@@ -6,13 +6,12 @@
 
 #include "io/atomic_file.h"
 #include "tokenizer/text_cleaner.h"
+#include "tokenizer/utf8.h"
 
 namespace aot {
 namespace {
 
 constexpr size_t most_continuations = 3;  // in one character
-
-bool is_continuation(uint8_t byte) { return (byte & 0xC0) == 0x80; }
 
 }  // namespace
 
@@ -48,7 +47,7 @@ TextReport reverse_text(const std::string& file, const std::string& out, const W
     const size_t filled = fresh + kept;
     kept = 0;
     if (end > text_begin) {
-      while (kept < most_continuations && kept < filled && is_continuation(block[kept])) kept++;
+      while (kept < most_continuations && kept < filled && is_utf8_continuation(block[kept])) kept++;
     }
 
     // Characters are found wherever they stand: a lead byte is never part of another one.

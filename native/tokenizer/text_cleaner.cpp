@@ -3,6 +3,8 @@
 #include <bit>
 #include <cstring>
 
+#include "tokenizer/utf8.h"
+
 namespace aot {
 namespace {
 
@@ -17,8 +19,6 @@ Word load(const uint8_t* from) {
   std::memcpy(&word, from, sizeof(word));
   return word;
 }
-
-bool is_continuation(uint8_t byte) { return (byte & 0xC0) == 0x80; }
 
 // Marks (at bit 7 of each byte) bytes that are not ASCII or are CR; exact up to the lowest mark.
 uint64_t special_bytes(uint64_t word) {
@@ -78,14 +78,14 @@ int utf8_character(const uint8_t* text, size_t size) {
   if (lead < 0xC2 || lead > 0xF4) return 0;
   if (size < 2) return utf8_truncated;
   const uint8_t second = text[1];
-  if (!is_continuation(second)) return 0;
+  if (!is_utf8_continuation(second)) return 0;
   if (lead < 0xE0) return 2;
   if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F)) return 0;
   if ((lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) return 0;
   const int length = lead < 0xF0 ? 3 : 4;
   for (int at = 2; at < length; at++) {
     if (static_cast<size_t>(at) == size) return utf8_truncated;
-    if (!is_continuation(text[at])) return 0;
+    if (!is_utf8_continuation(text[at])) return 0;
   }
   return length;
 }

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "backend/error.h"
 #include "tokenizer/bpe_encoder.h"
@@ -56,15 +57,22 @@ class StopRelay {
 TrainFilesResult train_files(const std::vector<std::string>& files, int vocab_size, int threads,
                              const WorkControl& control, size_t chunk_bytes) {
   TextReader reader(files, {}, chunk_bytes, control);
-  std::vector<WordCounts> counts(static_cast<size_t>(threads));
-  for_each_chunk(reader, threads,
-                 [&](int worker, std::string_view chunk) { counts[static_cast<size_t>(worker)].add_text(chunk); });
-  for (size_t worker = 1; worker < counts.size(); worker++) {
+  std::vector<std::unique_ptr<WordCounts>> counts(static_cast<size_t>(threads));
+  for_each_chunk(reader, threads, [&](int worker, std::string_view chunk) {
+    std::unique_ptr<WordCounts>& own = counts[static_cast<size_t>(worker)];
+    if (!own) own = std::make_unique<WordCounts>();
+    own->add_text(chunk);
+  });
+  WordCounts words;
+  for (std::unique_ptr<WordCounts>& part : counts) {
     control.check_stop();
-    counts[0].merge(counts[worker]);
-    counts[worker] = WordCounts();
+    if (part && words.occurrences() == 0) {
+      std::swap(words, *part);
+    } else if (part) {
+      words.merge(*part);
+    }
+    part.reset();
   }
-  const WordCounts& words = counts[0];
   if (words.occurrences() == 0) fail_no_text(reader.report());
   StopRelay stop(control);
   TrainFilesResult result{nullptr, reader.report(), words.words(), words.occurrences()};
@@ -84,14 +92,14 @@ EncodeFilesResult encode_files(std::shared_ptr<const BpeModel> model, const std:
                                 std::to_string(ids) + ": use the dtype int32 or auto");
   }
   TextReader reader(files, model->parts().added_tokens, chunk_bytes, control);
-  std::vector<BpeEncoder> encoders;
-  encoders.reserve(static_cast<size_t>(threads));
-  for (int worker = 0; worker < threads; worker++) encoders.emplace_back(model);
+  std::vector<std::unique_ptr<BpeEncoder>> encoders(static_cast<size_t>(threads));
   TokenWriter writer(out, *dtype);
   encode_in_order(
       reader, threads,
       [&](int worker, std::string_view chunk, std::vector<int32_t>& chunk_ids) {
-        encoders[static_cast<size_t>(worker)].encode_with_added_tokens(chunk, chunk_ids);
+        std::unique_ptr<BpeEncoder>& own = encoders[static_cast<size_t>(worker)];
+        if (!own) own = std::make_unique<BpeEncoder>(model);
+        own->encode_with_added_tokens(chunk, chunk_ids);
       },
       [&](const std::vector<int32_t>& chunk_ids) { writer.append(chunk_ids.data(), chunk_ids.size()); });
   control.check_stop();
