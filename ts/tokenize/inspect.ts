@@ -26,7 +26,7 @@ export function inspectTokens(file: string, tokenizerFolder: string | undefined,
     const lines = [
       `tokens     ${formatWhole(store.length)}, ${store.dtype}, ${formatBytes(statSync(file).size)} in the file`,
       store.length > 0 ? `ids        ${least} to ${most}` : 'ids        none',
-      `first ${first.length}`.padEnd(10) + ` ${first.join(' ')}`,
+      `first      ${first.join(' ')}`,
     ]
     if (tokenizer) {
       if (most >= tokenizer.vocabSize) {
