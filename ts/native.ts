@@ -32,6 +32,18 @@ export interface NativeTokenizerClass {
   load(folder: string): NativeTokenizer
 }
 
+/** The parts of the tokenizer one by one, for tests. */
+export interface NativeTokenizerParts {
+  /** Where the pieces of the pre-tokenizer start, in bytes of UTF-8; null when the processor lacks the instructions. */
+  pretokenize(text: string, implementation: 'scalar' | 'avx2' | 'avx512'): Uint32Array | null
+  /** The last place where the text may be cut without a change to the pieces; 0 when there is none. */
+  lastSafeCut(utf8: Uint8Array): number
+  /** Trains on texts, each a sequence, and on words with their counts. */
+  train(texts: string[], words: string[], counts: number[], vocabSize: number): NativeTokenizer
+  /** Ids of one piece by the definition of BPE: merge after merge. */
+  mergePiece(tokenizer: NativeTokenizer, piece: string): Int32Array
+}
+
 // --- native/addon/tokenize_folder_addon.cpp -----------------------------------------------------------------------
 
 /** What the reader of .txt files met. */
@@ -206,6 +218,7 @@ export interface NativeAddon extends NativeTokenizeFolder {
   /** Processors this process may use. */
   availableCores(): number
   Tokenizer: NativeTokenizerClass
+  tokenizerParts: NativeTokenizerParts
   TokenStore: NativeTokenStoreClass
   BatchLoader: NativeBatchLoaderClass
   Engine: NativeEngineClass
