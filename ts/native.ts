@@ -70,10 +70,11 @@ export interface EncodeFilesResult {
   dtype: 'int32' | 'uint16'
 }
 
+/** `chunkBytes` and `blockBytes` say how much text is taken at a time: for tests, no result depends on them. */
 export interface NativeTokenizeFolder {
   trainFiles(
     files: string[],
-    options: { vocabSize: number; threads: number },
+    options: { vocabSize: number; threads: number; chunkBytes?: number | undefined },
     control: NativeControl,
   ): Promise<TrainFilesResult>
   /** Writes `out` (HDF5, dataset `tokens`, 1-D, contiguous) from the files in the given order. */
@@ -81,11 +82,11 @@ export interface NativeTokenizeFolder {
     tokenizer: NativeTokenizer,
     files: string[],
     out: string,
-    options: { threads: number; dtype: 'auto' | 'int32' | 'uint16' },
+    options: { threads: number; dtype: 'auto' | 'int32' | 'uint16'; chunkBytes?: number | undefined },
     control: NativeControl,
   ): Promise<EncodeFilesResult>
   /** Writes the text of `file` reversed by code point to `out`. */
-  reverseFile(file: string, out: string, control: NativeControl): Promise<TextReport>
+  reverseFile(file: string, out: string, control: NativeControl, blockBytes?: number): Promise<TextReport>
 }
 
 // --- native/addon/token_store_addon.cpp -----------------------------------------------------------------------------
@@ -210,6 +211,18 @@ export interface NativeEngineClass {
   load(folder: string, options: { device: string; threads?: number | undefined }): Promise<NativeEngine>
 }
 
+// --- native/addon/file_lock_addon.cpp -------------------------------------------------------------------------------
+
+/** Held until release(), the end of the process, or its death: the operating system drops it. */
+export interface NativeFileLock {
+  release(): void
+}
+
+export interface NativeFileLockClass {
+  /** Throws AOT_CONFIG, naming the process that has it, when the lock is taken. */
+  new (path: string): NativeFileLock
+}
+
 // --------------------------------------------------------------------------------------------------------------------
 
 export interface NativeAddon extends NativeTokenizeFolder {
@@ -221,6 +234,7 @@ export interface NativeAddon extends NativeTokenizeFolder {
   TokenStore: NativeTokenStoreClass
   BatchLoader: NativeBatchLoaderClass
   Engine: NativeEngineClass
+  FileLock: NativeFileLockClass
 }
 
 /** The package's folder, from dist/ts/native.js. */

@@ -76,6 +76,11 @@ export interface RunResult {
   validLoss: number | null
   /** The same for each direction, in FW+BW mode. */
   validLossByDirection?: { forward: number; backward: number } | undefined
+  /**
+   * Mean nats per token of each validation window, and the windows' numbers: two runs on the same data have the same
+   * windows in the same order, so their losses can be compared pair by pair. null when there was no validation.
+   */
+  validWindows: { losses: Float64Array; numbers: Float64Array } | null
 }
 
 /** ts/train/run.ts */
