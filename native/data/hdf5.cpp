@@ -3,11 +3,11 @@
 namespace aot::hdf5 {
 namespace {
 
-std::mutex& library_mutex() {
+std::recursive_mutex& library_mutex() {
   // Never destroyed: a thread may still be reading while the process ends.
-  static std::mutex* mutex = [] {
+  static std::recursive_mutex* mutex = [] {
     H5dont_atexit();
-    return new std::mutex;
+    return new std::recursive_mutex;
   }();
   return *mutex;
 }

@@ -15,7 +15,7 @@ class Session {
   Session();
 
  private:
-  std::lock_guard<std::mutex> lock_;
+  std::lock_guard<std::recursive_mutex> lock_;
 };
 
 // An HDF5 identifier that is closed when it goes away. Must die inside a Session.
