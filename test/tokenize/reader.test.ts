@@ -31,7 +31,10 @@ test('files are cleaned as Python reads them, wherever the chunks end', async (t
     t.is(ids.length, Buffer.byteLength(text))
     const got = tokenizer.decode(ids)
     let at = 0
-    const wrong = cases.find((one) => got.slice(at, (at += one.text.length)) !== one.text)
+    const wrong = cases.find((one) => {
+      at += one.text.length
+      return got.slice(at - one.text.length, at) !== one.text
+    })
     t.is(wrong, undefined, `chunks of ${chunkBytes}`)
     t.deepEqual(report, { files: cases.length, bytes, invalidBytes: dropped, cutPieces: 0 })
   }
