@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { Tokenizer as JsTokenizer } from '@huggingface/tokenizers'
 import test from 'ava'
 import { Tokenizer as RustTokenizer } from 'tokenizers'
-import { Tokenizer } from '../../ts/tokenize/tokenizer.js'
 import { type NativeTokenizer, native } from '../../ts/native.js'
+import { Tokenizer } from '../../ts/tokenize/tokenizer.js'
 import {
   corpora,
   countWords,
@@ -79,18 +79,27 @@ test('the word cache changes nothing, also when it overflows', (t) => {
   const text = englishText('199')
   const tokenizer = train([englishText('185')], [], [], 8000)
   const expected = pieces(text).flatMap((piece) => [...mergePiece(tokenizer, piece)])
-  t.deepEqual([...tokenizer.encode(text)], expected)
-  t.deepEqual([...tokenizer.encode(text)], expected)
+  for (let round = 0; round < 2; round++) t.true(tokenizer.encode(text).join() === expected.join())
   const random = randomSource(7)
   const many = Array.from({ length: 400_000 }, () => ` ${random(2 ** 31).toString(36)}`).join('')
   const first = tokenizer.encode(many)
-  t.deepEqual(tokenizer.encode(many), first)
-  t.is(tokenizer.decode(first), many)
+  t.true(tokenizer.encode(many).join() === first.join())
+  t.true(tokenizer.decode(first) === many)
 })
 
 test('words that differ only in trailing NULs or length are told apart', (t) => {
   const tokenizer = train(['a'], [], [], 257)
-  for (const text of ['\0', '\0\0', '\0\0\0', 'a', 'a\0', '\0'.repeat(7), '\0'.repeat(8), '\0'.repeat(31), '\0'.repeat(32)]) {
+  for (const text of [
+    '\0',
+    '\0\0',
+    '\0\0\0',
+    'a',
+    'a\0',
+    '\0'.repeat(7),
+    '\0'.repeat(8),
+    '\0'.repeat(31),
+    '\0'.repeat(32),
+  ]) {
     for (let round = 0; round < 2; round++) t.is(tokenizer.decode(tokenizer.encode(text)), text)
   }
 })
@@ -127,8 +136,8 @@ test('the npm packages tokenizers and @huggingface/tokenizers load the folder an
       t.is(await rust.decode([...ids], false), tokenizer.decode(ids))
     }
     // The package written in JavaScript uses the host's expressions: its white space and its Unicode differ.
-    const differs = /[\x85\ufeff]|[^\x00-\u9fff\uac00-\ud7a3\ud83c-\ud83e\udc00-\udfff]/
-    const plain = strings.filter((text) => !differs.test(text) && !text.includes('<|endoftext|>'))
+    const differs = /[\x85\ufeff\ua000-\uabff\ue000-\uffff]|<\|endoftext\|>/
+    const plain = strings.filter((text) => !differs.test(text))
     t.true(plain.length > 40)
     for (const text of plain) {
       t.deepEqual(js.encode(text, { add_special_tokens: false }).ids, [...tokenizer.encode(text)], JSON.stringify(text))
@@ -197,9 +206,9 @@ test('wrong arguments are refused', (t) => {
     ...config,
     message: 'tokenizer must be a tokenizer: load or train one',
   })
-  const constructor = native.Tokenizer as unknown as new () => unknown
-  t.throws(() => new constructor(), { ...config, message: 'a tokenizer is loaded or trained, not constructed' })
-  t.throws(() => mergePiece(Object.create(constructor.prototype), 'x'), config)
+  const NativeClass = native.Tokenizer as unknown as new () => unknown
+  t.throws(() => new NativeClass(), { ...config, message: 'a tokenizer is loaded or trained, not constructed' })
+  t.throws(() => mergePiece(Object.create(NativeClass.prototype), 'x'), config)
   t.throws(() => tokenizer.encode.call({} as never, 'x'))
 })
 
