@@ -53,16 +53,21 @@ test('a window across the files of a virtual dataset', (t) => {
 })
 
 test("the order is NumPy's shuffle", (t) => {
-  // Lengths that come about with stride 1 on 300 tokens.
-  const store = TokenStore.open(golden('contiguous_int32.h5'))
-  const windows = store.windows({ attnLength: 290, stride: 1 })
-  t.is(windows.length, 10)
-  const { shuffles } = readGolden<{ shuffles: { seed: number; length: number; first: number[] }[] }>('orders.json')
-  for (const { seed, first } of shuffles.filter(({ length }) => length === 10)) {
-    t.deepEqual([...windows.order({ seed })], first, `seed ${seed}`)
+  // Of 3,000,003 tokens, windows of all but `length` of them one token apart: `length` windows.
+  const store = TokenStore.open(golden('long.h5'))
+  const { shuffles } = readGolden<{ shuffles: { seed: number; length: number; first: number[]; sha256: string }[] }>(
+    'orders.json',
+  )
+  t.is(shuffles.length, 29)
+  for (const { seed, length, first, sha256 } of shuffles.filter(({ length }) => length > 0)) {
+    const windows = store.windows({ attnLength: 3_000_003 - length, stride: 1 })
+    t.is(windows.length, length)
+    const order = windows.order({ seed })
+    t.deepEqual([...order.slice(0, 10)], first, `seed ${seed}, length ${length}`)
+    t.is(digest(order), sha256, `seed ${seed}, length ${length}`)
   }
-  t.deepEqual([...windows.order()], [...windows.order({ seed: 42 })])
-  t.is(digest(store.windows({ attnLength: 299, stride: 1 }).order()), digest([0]))
+  const windows = store.windows({ attnLength: 9 })
+  t.deepEqual(windows.order(), windows.order({ seed: 42 }))
 })
 
 test('windows outlive the store', (t) => {

@@ -53,6 +53,9 @@ with h5py.File("compact.h5", "w") as file:
     dataset = h5py.h5d.create(file.id, b"tokens", h5py.h5t.STD_I32LE, space, creation)
     dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, tokens.astype("<i4"))
 
+# Long, for orders of many windows: only zeros, so that little is left of it.
+write("long.h5", np.zeros(3_000_003, "u1"), chunks=(500_000,), compression="gzip", compression_opts=9)
+
 # Virtual datasets over files of this folder.
 first, second = "contiguous_int32.h5", "resizable.h5"
 virtual("virtual.h5", [source(first, COUNT), source(second, COUNT)[50:250], source("int64.h5", COUNT)], 800)
