@@ -67,6 +67,10 @@ export function parseConfig(text: string, name: string, overrides: readonly Over
   if (typeof values.model === 'string' && laterModels.includes(values.model.toLowerCase())) {
     fail([{ path: ['model'], message: `"${values.model}" is not available yet; available: "gpt"` }])
   }
+  if (values.model === undefined && isForRnn(raw)) {
+    const message = 'this config, with desired_attn_length and no n_heads, is for a GRU or LSTM, not available yet'
+    fail([{ path: ['model'], message }])
+  }
   const parsed = configSchema.safeParse(values)
   if (!parsed.success) {
     const found = parsed.error.issues.flatMap((issue) => toProblems(issue, values))
@@ -77,6 +81,11 @@ export function parseConfig(text: string, name: string, overrides: readonly Over
   problems.push(...checkConfig(config))
   if (problems.length > 0) fail(problems)
   return { config, given: givenKeys(values), notes }
+}
+
+/** The original told its models apart by the script that was started; the files differ in these keys. */
+function isForRnn({ model_params: shape }: JsonObject): boolean {
+  return isObject(shape) && Object.hasOwn(shape, 'desired_attn_length') && !Object.hasOwn(shape, 'n_heads')
 }
 
 function describe({ path, message }: Problem, name: string, overrides: readonly Override[]): string {
