@@ -1,5 +1,7 @@
 /** What a config must fulfil beyond each key alone. */
+import { AotError } from '../errors.js'
 import { maxCount } from './fields.js'
+import { permutationList } from './permutation.js'
 import type { Problem } from './problems.js'
 import type { Config } from './schema.js'
 
@@ -18,19 +20,11 @@ export function checkConfig(config: Config): Problem[] {
     })
   }
   const { permutation } = config.training_params
-  const wrong = permutation === null ? undefined : permutationFault(permutation, attn_length)
-  if (wrong !== undefined) problems.push({ path: ['training_params', 'permutation'], message: wrong })
-  return problems
-}
-
-function permutationFault(permutation: readonly number[], attnLength: number): string | undefined {
-  const wanted = `it must list 0 to ${attnLength - 1} (attn_length ${attnLength}), each once`
-  if (permutation.length !== attnLength) return `has ${permutation.length} entries; ${wanted}`
-  const seen = new Set<number>()
-  for (const place of permutation) {
-    if (place >= attnLength) return `holds ${place}; ${wanted}`
-    if (seen.has(place)) return `holds ${place} twice; ${wanted}`
-    seen.add(place)
+  try {
+    if (permutation !== null) permutationList(permutation, attn_length)
+  } catch (error) {
+    if (!(error instanceof AotError)) throw error
+    problems.push({ path: ['training_params', 'permutation'], message: error.message })
   }
-  return undefined
+  return problems
 }

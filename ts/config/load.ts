@@ -4,7 +4,7 @@ import type { z } from 'zod'
 import { AotError } from '../errors.js'
 import { checkConfig } from './checks.js'
 import { isObject, type JsonObject, parseJsonc } from './jsonc.js'
-import { fullName, unknownKey } from './keys.js'
+import { unknownKey } from './keys.js'
 import { renameOlderKeys } from './legacy.js'
 import { applyOverrides, type Override } from './overrides.js'
 import { ConfigError, type Problem, pathName, show } from './problems.js'
@@ -80,7 +80,9 @@ export function parseConfig(text: string, name: string, overrides: readonly Over
 }
 
 function describe({ path, message }: Problem, name: string, overrides: readonly Override[]): string {
-  const override = overrides.findLast((one) => pathName(path).startsWith(fullName(one)))
+  const isAt = (one: Override) =>
+    one.section === '' ? path[0] === one.name : path[0] === one.section && path[1] === one.name
+  const override = overrides.filter(isAt).at(-1)
   if (override !== undefined) return `${override.origin}: ${message}`
   return path.length === 0 ? `${name}: ${message}` : `${name}: ${pathName(path)}: ${message}`
 }

@@ -2,6 +2,7 @@
 import { basename, join } from 'node:path'
 import { AotError } from '../errors.js'
 import type { LoadedConfig } from './load.js'
+import { permutationList } from './permutation.js'
 import type { Config } from './schema.js'
 import type { Direction, ResolvedRun, Schedule } from './types.js'
 
@@ -72,7 +73,10 @@ function folderName(option: string, name: string): string {
 
 function directionOf({ model_params, training_params }: Config): Direction {
   const { permutation, backwards } = training_params
-  if (permutation !== null) return { kind: 'permutation', permutation }
+  if (permutation === 'forward' || permutation === 'backward') return { kind: permutation }
+  if (permutation !== null) {
+    return { kind: 'permutation', permutation: permutationList(permutation, model_params.attn_length) }
+  }
   if (backwards === null) {
     return { kind: 'fwbw', forward: model_params.vocab_size, backward: model_params.vocab_size + 1 }
   }

@@ -8,13 +8,16 @@ import { fraction, nonNegativeNumber, oneOf, path, positiveNumber, rate, trueOrF
 
 const section = 'an object { ... }'
 
+/** Tokens in the longest window. */
+const maxWindow = 2 ** 20
+
 const modelParams = z.strictObject(
   {
     vocab_size: wholeNumber(2).describe('Number of token ids: that of the tokenizer which made the dataset.'),
     n_layers: wholeNumber(1).describe('Transformer blocks.'),
     n_heads: wholeNumber(1).describe('Attention heads of a block; divides embed_dim.'),
     embed_dim: wholeNumber(1).describe('Width of the embeddings and of the residual stream.'),
-    attn_length: wholeNumber(3).describe('Tokens in a window.'),
+    attn_length: wholeNumber(3, maxWindow).describe('Tokens in a window.'),
     mlp_ratio: positiveNumber().default(4).describe('Hidden width of the MLP, as a multiple of embed_dim.'),
     dropout: rate().default(0.1).describe('Dropout of attention, of its output and of the MLP output.'),
     embd_dropout: rate()
@@ -25,15 +28,28 @@ const modelParams = z.strictObject(
   { error: section },
 )
 
-/** A list of positions, or null. */
+/** A list of positions, the name of an order (ts/data/permutations.ts), or null. */
 const permutation = z
-  .array(wholeNumber(0), { error: 'a list of the whole numbers 0 to attn_length - 1, or null' })
-  .nullable()
+  .union(
+    [
+      z.array(
+        z
+          .int()
+          .min(0)
+          .max(maxWindow - 1),
+      ),
+      z.string(),
+      z.null(),
+    ],
+    {
+      error: 'a list of the whole numbers 0 to attn_length - 1, the name of an order as "middle_out", or null',
+    },
+  )
   .default(null)
 
 const trainingParams = z.strictObject(
   {
-    dataset_folder: path().describe('The HDF5 file of tokens that aot-tokenize wrote.'),
+    dataset_folder: path().describe('The HDF5 file of tokens that aot-tokenize wrote, or a folder with one such file.'),
     tokenizer_path: path()
       .nullable()
       .default(null)
@@ -45,7 +61,7 @@ const trainingParams = z.strictObject(
       .default(null)
       .describe('true: windows are read backwards; null, with permutation null too: FW+BW mode, both in one run.'),
     permutation: permutation.describe(
-      'Position i of the trained sequence holds token permutation[i] of the window; given, it overrides backwards.',
+      'Position i of the trained sequence holds token permutation[i] of the window; or the name of an order: middle_out, uniform_random(3), ... Given, it overrides backwards.',
     ),
     stride: wholeNumber(1)
       .nullable()
