@@ -18,8 +18,6 @@ export interface Introduction {
   print(line: string): void
 }
 
-
-
 /** Parameters, device, data and steps, and one window of training and of validation as the model sees it. */
 export function introduce({ run, plan, engine, dataset, text, step, print }: Introduction): void {
   const { model, precision, training_params: training } = run.config
