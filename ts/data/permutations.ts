@@ -66,7 +66,10 @@ export interface PermutationOptions {
 
 function requireMultiple(name: string, length: number, multiple: number): void {
   if (length % multiple !== 0) {
-    throw new AotError('AOT_CONFIG', `permutation ${name} needs an attn_length that is a multiple of ${multiple}: ${length} is not`)
+    throw new AotError(
+      'AOT_CONFIG',
+      `permutation ${name} needs an attn_length that is a multiple of ${multiple}: ${length} is not`,
+    )
   }
 }
 
