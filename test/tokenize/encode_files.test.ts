@@ -38,8 +38,8 @@ const cleaned = (text: string) =>
 test("equals Hugging Face's ids of each file as one sequence, for any threads and chunks", async (t) => {
   const folder = temporaryFolder(t)
   const files = writeFiles(folder, nasty)
-  const { tokenizer } = await train(files, 600)
-  t.is(tokenizer.vocabSize, 600)
+  const { tokenizer } = await train(files, 450)
+  t.is(tokenizer.vocabSize, 450)
   await tokenizer.save(join(folder, 'tokenizer'))
   const texts = Object.values(nasty).map((text) => cleaned(typeof text === 'string' ? text : 'mark   tail'))
   const expected = await huggingFaceIds(join(folder, 'tokenizer'), texts)
@@ -68,7 +68,7 @@ test('training does not depend on threads or chunks, and sees added tokens as te
   const folder = temporaryFolder(t)
   const files = writeFiles(folder, nasty)
   const saved = async (options: { threads?: number; chunkBytes?: number }) => {
-    const { tokenizer, words, occurrences } = await train(files, 500, options)
+    const { tokenizer, words, occurrences } = await train(files, 450, options)
     const out = join(folder, 'trained')
     await tokenizer.save(out)
     return { words, occurrences, json: readFileSync(join(out, 'tokenizer.json'), 'utf8') }
@@ -92,15 +92,16 @@ test('added tokens of other tokenizers are never cut', async (t) => {
   const file = join(saved, 'tokenizer.json')
   const json = JSON.parse(readFileSync(file, 'utf8'))
   const base = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }
+  const first = tokenizer.vocabSize
   json.added_tokens.push(
-    { ...base, id: 300, content: '<mask>', lstrip: true },
-    { ...base, id: 301, content: '<sep>', rstrip: true },
-    { ...base, id: 302, content: 'xx' },
-    { ...base, id: 303, content: '\n\n', special: false, normalized: true },
+    { ...base, id: first, content: '<mask>', lstrip: true },
+    { ...base, id: first + 1, content: '<sep>', rstrip: true },
+    { ...base, id: first + 2, content: "x'x" },
+    { ...base, id: first + 3, content: '\n\n', special: false, normalized: true },
   )
   writeFileSync(file, JSON.stringify(json))
   const expected = await huggingFaceIds(saved, [text.repeat(7)])
-  for (const id of [0, 300, 301, 302]) t.true(expected.includes(id), `${id}`)
+  for (const id of [0, first, first + 1, first + 2]) t.true(expected.includes(id), `${id}`)
   const loaded = native.Tokenizer.load(saved)
   for (const chunkBytes of [1, 2, 3, 4, 5, 6, 9, 14, 30, 1000]) {
     const { ids } = await encode(loaded, files, join(folder, 'out.h5'), { chunkBytes })
@@ -117,7 +118,6 @@ test('dtype', async (t) => {
   const long = await encode(tokenizer, files, out, { dtype: 'int32' })
   t.deepEqual([short.dtype, long.dtype], ['uint16', 'int32'])
   t.deepEqual(long.ids, short.ids)
-  t.is(native.TokenStore.open(out).dtype, 'int32')
 
   // 65536 ids are the most that fit.
   const saved = join(folder, 'tokenizer')
@@ -126,8 +126,8 @@ test('dtype', async (t) => {
   const json = JSON.parse(readFileSync(file, 'utf8'))
   const base = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }
   const addUpTo = (count: number) => {
-    for (let id = json.added_tokens.at(-1).id || 260; id < count; id++) {
-      if (id >= 260 && id !== json.added_tokens.at(-1).id) json.added_tokens.push({ ...base, id, content: `<${id}>` })
+    for (let id = 260 + json.added_tokens.length - 1; id < count; id++) {
+      json.added_tokens.push({ ...base, id, content: `<${id}>` })
     }
     writeFileSync(file, JSON.stringify(json))
     return native.Tokenizer.load(saved)

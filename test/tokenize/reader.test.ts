@@ -29,16 +29,14 @@ test('files are cleaned as Python reads them, wherever the chunks end', async (t
   for (const chunkBytes of [1, 2, 3, 5, 8, 13, 64, 4096]) {
     const { ids, text: report } = await encode(tokenizer, files, out, { chunkBytes })
     t.is(ids.length, Buffer.byteLength(text))
-    t.is(tokenizer.decode(ids), text, `chunks of ${chunkBytes}`)
+    const got = tokenizer.decode(ids)
+    let at = 0
+    const wrong = cases.find((one) => {
+      at += one.text.length
+      return got.slice(at - one.text.length, at) !== one.text
+    })
+    t.is(wrong, undefined, `chunks of ${chunkBytes}`)
     t.deepEqual(report, { files: cases.length, bytes, invalidBytes: dropped, cutPieces: 0 })
-  }
-  // One by one, so that a failure names its case.
-  for (const [index, { hex, text, dropped }] of cases.entries()) {
-    const file = files[index] as string
-    if (text === '') continue
-    const { ids, text: report } = await encode(tokenizer, [file], out)
-    t.is(tokenizer.decode(ids), text, hex)
-    t.is(report.invalidBytes, dropped, hex)
   }
 })
 

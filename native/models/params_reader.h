@@ -1,0 +1,32 @@
+// defines: aot::ParamsReader
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "models/model.h"
+
+namespace aot {
+
+// Takes the keys of `model_params` one by one, each checked, and keeps them as resolved. Every error is AOT_CONFIG and
+// names the key.
+class ParamsReader {
+ public:
+  explicit ParamsReader(const ModelParams& given) : given_(given) {}
+
+  int integer(const std::string& key, int64_t least, int64_t most);
+  double number(const std::string& key, double least, double most, double fallback);
+  // A dropout rate in [0, 1).
+  float rate(const std::string& key, double fallback);
+  // To be called last: fails on a key that nobody asked for.
+  ModelParams finish() const;
+
+ private:
+  std::optional<double> find(const std::string& key);
+
+  const ModelParams& given_;
+  ModelParams resolved_;
+};
+
+}  // namespace aot
