@@ -220,7 +220,8 @@ class FakeEngine implements NativeEngine {
     )
     if (this.faults.failSaveAt === this.minibatch) throw new AotError('AOT_IO', 'cannot write: No space left on device')
     const counts = { minibatch: String(this.minibatch), optimizerSteps: String(this.optimizerSteps) }
-    writeSafetensors(join(folder, 'optimizer.safetensors'), { moment: this.moment }, counts)
+    const { moment, gradient } = this
+    writeSafetensors(join(folder, 'optimizer.safetensors'), { moment, gradient }, counts)
   }
   async generate(prompt: Int32Array, { tokens, seed }: { tokens: number; seed: number }) {
     const first = prompt[0] as number
@@ -271,6 +272,7 @@ export function fakeSurroundings(faults: Faults = {}): Surroundings & { lines: s
           const options = JSON.parse(model.metadata.options as string)
           const engine = new FakeEngine(options, model.tensors.weights as Float32Array, faults)
           engine.moment.set(optimizer.tensors.moment as Float32Array)
+          engine.gradient.set(optimizer.tensors.gradient as Float32Array)
           engine.minibatch = Number(optimizer.metadata.minibatch)
           engine.optimizerSteps = Number(optimizer.metadata.optimizerSteps)
           return engine

@@ -1,0 +1,209 @@
+#include "cpu/cpu_backend.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "backend/error.h"
+
+namespace aot::cpu {
+namespace {
+
+constexpr int64_t pack_rows = 1024;             // a multiple of 64, as pack_weight asks
+constexpr int64_t gradient_block = 64 * 1024;  // elements; fixed, so that the norm is the same for any thread count
+
+int thread_count(int wanted) {
+  if (wanted < 0 || wanted > 1024) fail(ErrorCode::config, "threads must be from 0 (all cores) to 1024");
+  return wanted > 0 ? wanted : available_cores();
+}
+
+}  // namespace
+
+CpuBackend::CpuBackend(const ParameterTable& table, BackendOptions options)
+    : Backend(table),
+      precision_(options.precision),
+      isa_(choose_isa(options.precision)),
+      pool_(thread_count(options.threads)) {
+  const size_t bytes = static_cast<size_t>(table.block_size()) * sizeof(float);
+  weights_ = MemoryBlock(bytes, "the weights");
+  moment1_ = MemoryBlock(bytes, "the optimizer's moments");
+  moment2_ = MemoryBlock(bytes, "the optimizer's moments");
+  for (int i = 0; i < pool_.size(); i++) lanes_.push_back(std::make_unique<CpuLane>(*this));
+  plan_packing();
+}
+
+std::string CpuBackend::description() const {
+  return std::string("cpu (") + isa_.name + ", " + std::to_string(pool_.size()) +
+         (pool_.size() == 1 ? " thread)" : " threads)");
+}
+
+void CpuBackend::check_range(int64_t offset, int64_t count) const {
+  if (offset < 0 || count < 0 || offset > table_->block_size() - count) {
+    fail(ErrorCode::internal, "a range outside of the parameter blocks: report this");
+  }
+}
+
+std::vector<float*> CpuBackend::gradient_shares() const {
+  std::vector<float*> shares;
+  for (const auto& lane : lanes_) {
+    if (lane->gradients()) shares.push_back(lane->gradients());
+  }
+  return shares;
+}
+
+void CpuBackend::read(Block block, int64_t offset, int64_t count, float* host) {
+  check_range(offset, count);
+  if (block == Block::gradients) {
+    // The sum goes to the host alone: the shares stay as they are, so that reading changes no later sum.
+    std::fill_n(host, count, 0.f);
+    const std::vector<float*> shares = gradient_shares();
+    for (size_t share = 0; share < shares.size(); share++) {
+      const float* from = shares[share] + offset;
+      if (share == 0) {
+        std::copy_n(from, count, host);
+      } else {
+        for (int64_t i = 0; i < count; i++) host[i] += from[i];
+      }
+    }
+    return;
+  }
+  const MemoryBlock& from = block == Block::weights ? weights_ : block == Block::moment1 ? moment1_ : moment2_;
+  std::copy_n(from.floats() + offset, count, host);
+}
+
+void CpuBackend::write(Block block, int64_t offset, int64_t count, const float* host) {
+  check_range(offset, count);
+  if (block == Block::gradients) {
+    lanes_[0]->make_gradients();
+    for (float* share : gradient_shares()) std::fill_n(share + offset, count, 0.f);
+    std::copy_n(host, count, lanes_[0]->gradients() + offset);
+    return;
+  }
+  const MemoryBlock& to = block == Block::weights ? weights_ : block == Block::moment1 ? moment1_ : moment2_;
+  std::copy_n(host, count, to.floats() + offset);
+}
+
+void CpuBackend::plan_packing() {
+  const auto aligned = [](int64_t bytes) { return static_cast<size_t>((bytes + 255) / 256 * 256); };
+  size_t bytes = 0;
+  for (const Parameter& parameter : *table_) {
+    if (!parameter.matmul_weight) continue;
+    bytes += aligned(kernels().packed_bytes(parameter.cols, parameter.rows)) +
+             aligned(kernels().packed_bytes(parameter.rows, parameter.cols));
+  }
+  packed_block_ = MemoryBlock(bytes, "the packed weights");
+  packed_.resize(static_cast<size_t>(table_->count()));
+  char* at = static_cast<char*>(packed_block_.data());
+  for (ParameterId id = 0; id < table_->count(); id++) {
+    const Parameter& parameter = (*table_)[id];
+    if (!parameter.matmul_weight) continue;
+    PackedWeight& packed = packed_[static_cast<size_t>(id)];
+    packed.forward = at;
+    at += aligned(kernels().packed_bytes(parameter.cols, parameter.rows));
+    packed.backward = at;
+    at += aligned(kernels().packed_bytes(parameter.rows, parameter.cols));
+    for (int64_t begin = 0; begin < parameter.rows; begin += pack_rows) {
+      pack_jobs_.push_back({id, begin, std::min(begin + pack_rows, parameter.rows)});
+    }
+  }
+}
+
+const PackedWeight& CpuBackend::packed(ParameterId id) const {
+  const PackedWeight& packed = packed_[static_cast<size_t>(id)];
+  if (!packed.forward) fail(ErrorCode::internal, (*table_)[id].name + " is no matmul weight: report this");
+  return packed;
+}
+
+void CpuBackend::weights_changed() {
+  std::atomic<size_t> next{0};
+  pool_.run([&](int) {
+    for (size_t i; (i = next++) < pack_jobs_.size();) {
+      const PackJob& job = pack_jobs_[i];
+      const Parameter& parameter = (*table_)[job.id];
+      const PackedWeight& to = packed_[static_cast<size_t>(job.id)];
+      kernels().pack_weight(weights() + parameter.offset, parameter.rows, parameter.cols, job.begin, job.end,
+                            to.forward, to.backward);
+    }
+  });
+}
+
+void CpuBackend::reserve(size_t workspace) { workspace_ = std::max(workspace_, workspace); }
+
+void CpuBackend::run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets,
+                     float* losses, const std::function<void(Lane&, const Slice&)>& body) {
+  pool_.run([&](int worker) {
+    if (worker >= batch) return;
+    CpuLane& lane = *lanes_[static_cast<size_t>(worker)];
+    lane.start(pass, workspace_);
+    for (int sequence = worker; sequence < batch; sequence += pool_.size()) {
+      const int64_t at = static_cast<int64_t>(sequence) * window;
+      Slice slice;
+      slice.first = sequence;
+      slice.batch = 1;
+      slice.window = window;
+      slice.batch_tokens = static_cast<int64_t>(batch) * window;
+      slice.inputs = inputs ? inputs + at : nullptr;
+      slice.targets = targets ? targets + at : nullptr;
+      slice.losses = losses ? losses + at : nullptr;
+      lane.arena().reset();
+      body(lane, slice);
+    }
+  });
+}
+
+void CpuBackend::zero_gradients() {
+  const std::vector<float*> shares = gradient_shares();
+  pool_.split(table_->block_size(), [&](int64_t begin, int64_t end, int) {
+    for (float* share : shares) std::fill(share + begin, share + end, 0.f);
+  });
+}
+
+double CpuBackend::optimizer_step(const AdamW& adamw) {
+  lanes_[0]->make_gradients();
+  const std::vector<float*> shares = gradient_shares();
+  const int count = static_cast<int>(shares.size());
+  const int64_t size = table_->block_size(), blocks = (size + gradient_block - 1) / gradient_block;
+  std::vector<double> squares(static_cast<size_t>(blocks));
+  pool_.split(blocks, [&](int64_t begin, int64_t end, int) {
+    for (int64_t block = begin; block < end; block++) {
+      squares[static_cast<size_t>(block)] = kernels().sum_gradients(
+          shares.data(), count, block * gradient_block, std::min(size, (block + 1) * gradient_block));
+    }
+  });
+  double total = 0;
+  for (double block : squares) total += block;
+  const double norm = std::sqrt(total);
+  if (!std::isfinite(norm)) {
+    zero_gradients();
+    return norm;
+  }
+  AdamWStep step;
+  step.gradient_scale = adamw.clip > 0 ? static_cast<float>(std::min(1.0, adamw.clip / (norm + 1e-6))) : 1.f;
+  step.decay = static_cast<float>(1 - adamw.lr * adamw.weight_decay);
+  step.beta1 = static_cast<float>(adamw.beta1);
+  step.one_minus_beta1 = static_cast<float>(1 - adamw.beta1);
+  step.beta2 = static_cast<float>(adamw.beta2);
+  step.one_minus_beta2 = static_cast<float>(1 - adamw.beta2);
+  const double power = static_cast<double>(adamw.step);
+  step.step_size = static_cast<float>(adamw.lr / (1 - std::pow(adamw.beta1, power)));
+  step.root_scale = static_cast<float>(1 / std::sqrt(1 - std::pow(adamw.beta2, power)));
+  step.epsilon = static_cast<float>(adamw.epsilon);
+  pool_.split(blocks, [&](int64_t begin, int64_t end, int) {
+    kernels().adamw(step, weights_.floats(), moment1_.floats(), moment2_.floats(), shares.data(), count,
+                    begin * gradient_block, std::min(size, end * gradient_block));
+  });
+  weights_changed();
+  return norm;
+}
+
+}  // namespace aot::cpu
+
+namespace aot {
+
+std::unique_ptr<Backend> make_cpu_backend(const ParameterTable& table, BackendOptions options) {
+  return std::make_unique<cpu::CpuBackend>(table, options);
+}
+
+}  // namespace aot

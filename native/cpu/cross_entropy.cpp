@@ -1,0 +1,179 @@
+// The last layer and the loss in one: logits exist for a block of rows only, and as exp(logit - reference).
+//
+// reference is one logit of the row, moved only when another exceeds it by 40, so that one pass makes the exponentials
+// and their sum. With p = e / sum the gradient of the logits is (p - onehot) * scale = (e - sum * onehot) * scale / sum:
+// the stored exponentials with the target's lowered by the sum, times one factor a row.
+#include "cpu/gemm.h"
+#include "cpu/op_files.h"
+
+namespace aot::cpu::AOT_ISA {
+namespace {
+
+constexpr int block_rows = 32 * tile_rows, chunk = 8 * tile_columns;
+constexpr float headroom = 40;
+
+// The state of a block of rows, and its exponentials: [chunks][rows][chunk].
+template <class T>
+struct Rows {
+  int64_t count = 0;
+  float *reference, *target_logit, *sums;  // sums: W partial sums a row
+  T* exponentials = nullptr;
+
+  T* at(int64_t row, int64_t column) const {
+    return exponentials + column / chunk * count * chunk + row * chunk + column % chunk;
+  }
+};
+
+template <class T>
+Rows<T> make_rows(Scratch& scratch, int64_t count) {
+  Rows<T> rows;
+  rows.count = count;
+  rows.sums = static_cast<float*>(scratch.get(Scratch::sums, block_rows * (W + 2) * 4));
+  rows.reference = rows.sums + block_rows * W;
+  rows.target_logit = rows.reference + block_rows;
+  for (int64_t r = 0; r < count; r++) {
+    rows.reference[r] = -1e30f;
+    rows.target_logit[r] = 0;
+    store(rows.sums + r * W, Vec{}, All{});
+  }
+  return rows;
+}
+
+// Moves the row's reference and what hangs on it.
+template <class T>
+[[gnu::noinline]] void rescale(const Rows<T>& rows, int64_t row, int64_t columns, float reference) {
+  const Vec factor = exponential(broadcast(rows.reference[row] - reference));
+  rows.reference[row] = reference;
+  store(rows.sums + row * W, load(rows.sums + row * W, All{}) * factor, All{});
+  if (!rows.exponentials) return;
+  for (int64_t column = 0; column < columns; column += W) {
+    T* at = rows.at(row, column);
+    store(at, load(at, All{}) * factor, All{});
+  }
+}
+
+template <class T, bool Keep>
+void exponentials(Left y, int64_t width, int64_t vocabulary, const void* packed, const int32_t* targets,
+                  const Rows<T>& state) {
+  const int64_t units = units_of<T>(width);
+  const Vec lowest = broadcast(-__builtin_inff());
+  multiply<T, false>(
+      y, packed, units * tile_columns, state.count, vocabulary, units, block_rows,
+      [&](int64_t row, int64_t column, int rows, int columns, const float* tile) {
+        const Mask low = first_mask(columns < W ? columns : W), high = first_mask(columns < W ? 0 : columns - W);
+        for (int i = 0; i < rows; i++) {
+          const int64_t r = row + i;
+          Vec a = load(tile + i * tile_columns, All{}), b = load(tile + i * tile_columns + W, All{});
+          if (columns < tile_columns) {
+            a = select(low, a, lowest);
+            b = select(high, b, lowest);
+          }
+          const Vec best = max_of(a, b);
+          if (any(greater(best, broadcast(state.reference[r] + headroom)))) rescale(state, r, column, largest(best));
+          const Vec reference = broadcast(state.reference[r]);
+          a = exponential(a - reference);
+          b = exponential(b - reference);
+          if (Keep) {
+            T* to = state.at(r, column);
+            store(to, a, All{});
+            store(to + W, b, All{});
+          }
+          float* sums = state.sums + r * W;
+          store(sums, load(sums, All{}) + (a + b), All{});
+          const int64_t place = targets[r] - column;
+          if (place >= 0 && place < columns) state.target_logit[r] = tile[i * tile_columns + place];
+        }
+      });
+}
+
+template <class T>
+void lm_head_loss(Scratch& scratch, const void* y, int64_t n, int64_t width, int64_t vocabulary, const void* packed,
+                  const int32_t* targets, float* losses) {
+  const Left left = left_rows(scratch, static_cast<const T*>(y), width, n, width);
+  for (int64_t begin = 0; begin < n; begin += block_rows) {
+    const Rows<T> rows = make_rows<T>(scratch, min_of(block_rows, n - begin));
+    exponentials<T, false>({left.data + begin * left.stride, left.stride}, width, vocabulary, packed, targets + begin,
+                           rows);
+    if (!losses) continue;
+    for (int64_t r = 0; r < rows.count; r++) {
+      const double total = sum_in_double(load(rows.sums + r * W, All{}));
+      losses[begin + r] = static_cast<float>(__builtin_log(total) + (rows.reference[r] - rows.target_logit[r]));
+    }
+  }
+}
+
+template <class T>
+void lm_head_loss_backward(Scratch& scratch, const void* y, int64_t n, int64_t width, int64_t vocabulary,
+                           const void* forward, const void* backward, const int32_t* targets, float scale,
+                           float* losses, float* dy, float* weight_gradient) {
+  const int64_t vocabulary_units = units_of<T>(vocabulary);
+  for (int64_t begin = 0; begin < n; begin += block_rows) {
+    Rows<T> rows = make_rows<T>(scratch, min_of(block_rows, n - begin));
+    const int64_t count = rows.count, units = units_of<T>(count);
+    const T* block_y = static_cast<const T*>(y) + begin * width;
+    float* block_dy = dy + begin * width;
+    rows.exponentials = static_cast<T*>(scratch.get(
+        Scratch::logits, count * round_up(vocabulary, chunk) * static_cast<int64_t>(sizeof(T))));
+    exponentials<T, true>(left_rows(scratch, block_y, width, count, width), width, vocabulary, forward,
+                          targets + begin, rows);
+
+    T* scaled = static_cast<T*>(scratch.get(Scratch::probabilities, count * width * static_cast<int64_t>(sizeof(T))));
+    for (int64_t r = 0; r < count; r++) {
+      const double total = sum_in_double(load(rows.sums + r * W, All{}));
+      const float above = rows.target_logit[r] - rows.reference[r];
+      if (losses) losses[begin + r] = static_cast<float>(__builtin_log(total) - above);
+      const double lowered = static_cast<double>(exponential(broadcast(above))[0]) - total;
+      store(rows.at(r, targets[begin + r]), broadcast(static_cast<float>(lowered)), First{1});
+      const float factor = static_cast<float>(scale / total);
+      rows.reference[r] = factor;
+      for_vectors(width, [&](int64_t i, auto lanes) {
+        store(scaled + r * width + i, load(block_y + r * width + i, lanes) * broadcast(factor), lanes);
+      });
+    }
+
+    void* right = scratch.get(Scratch::right, right_bytes(units, width));
+    void* left = scratch.get(Scratch::left, left_bytes(units, chunk));
+    pack_columns<T>(scaled, width, count, width, right, units * tile_columns);
+    __builtin_memset(block_dy, 0, static_cast<size_t>(count * width) * 4);
+    for (int64_t column = 0; column < vocabulary; column += chunk) {
+      const int64_t columns = min_of(chunk, vocabulary - column);
+      const T* e = rows.at(0, column);
+      multiply_to<T, false>({reinterpret_cast<const char*>(e), chunk * static_cast<int64_t>(sizeof(T))},
+                            static_cast<const Unit*>(backward) + column / unit_elements<T> * tile_columns,
+                            vocabulary_units * tile_columns, count, width, units_of<T>(columns), block_rows, block_dy,
+                            width, {.accumulate = true});
+      pack_left(e, chunk, count, columns, left);
+      multiply_to<T, true>({static_cast<const char*>(left), 0}, right, units * tile_columns, columns, width, units,
+                           chunk, weight_gradient + column * width, width, {.accumulate = true});
+    }
+    for (int64_t r = 0; r < count; r++) {
+      for_vectors(width, [&](int64_t i, auto lanes) {
+        float* at = block_dy + r * width + i;
+        store(at, load(at, lanes) * broadcast(rows.reference[r]), lanes);
+      });
+    }
+  }
+}
+
+template <class T>
+void lm_head_logits(Scratch& scratch, const void* y, int64_t n, int64_t width, int64_t vocabulary, const void* packed,
+                    float* logits) {
+  const int64_t units = units_of<T>(width);
+  multiply_to<T, false>(left_rows(scratch, static_cast<const T*>(y), width, n, width), packed, units * tile_columns, n,
+                        vocabulary, units, hot_rows(units), logits, vocabulary, {});
+}
+
+template <class T>
+void fill(Kernels& kernels) {
+  kernels.lm_head_loss = lm_head_loss<T>;
+  kernels.lm_head_loss_backward = lm_head_loss_backward<T>;
+  kernels.lm_head_logits = lm_head_logits<T>;
+}
+
+}  // namespace
+
+void fill_cross_entropy(Kernels& kernels, DType precision) {
+  precision == DType::fp32 ? fill<float>(kernels) : fill<bf16>(kernels);
+}
+
+}  // namespace aot::cpu::AOT_ISA

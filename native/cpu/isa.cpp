@@ -1,0 +1,71 @@
+// Which instruction sets there are, and the choice among them.
+#include <cstdlib>
+#include <string>
+
+#include "backend/error.h"
+#include "cpu/kernels.h"
+
+namespace aot::cpu {
+
+#define AOT_DECLARE_KERNELS(isa)                             \
+  namespace isa {                                            \
+  void fill_kernels(Kernels& kernels, DType precision);      \
+  }
+AOT_DECLARE_KERNELS(baseline)
+#ifdef AOT_X86_KERNELS
+AOT_DECLARE_KERNELS(avx2)
+AOT_DECLARE_KERNELS(avx512_no_bf16)
+AOT_DECLARE_KERNELS(avx512)
+#endif
+#undef AOT_DECLARE_KERNELS
+
+namespace {
+
+struct Candidate {
+  const char *key, *name;
+  bool (*available)();
+  void (*fill)(Kernels&, DType);
+};
+
+#ifdef AOT_X86_KERNELS
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+bool has_avx512_bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+#endif
+bool always() { return true; }
+
+// Best first.
+const Candidate candidates[] = {
+#ifdef AOT_X86_KERNELS
+    {"avx512", "AVX-512 with bf16", has_avx512_bf16, avx512::fill_kernels},
+    {"avx512_no_bf16", "AVX-512", has_avx512, avx512_no_bf16::fill_kernels},
+    {"avx2", "AVX2", has_avx2, avx2::fill_kernels},
+#endif
+    {"baseline", "no vector extensions", always, baseline::fill_kernels},
+};
+
+}  // namespace
+
+Isa choose_isa(DType precision) {
+  const char* wanted = std::getenv("AOT_ISA");
+  if (wanted && !*wanted) wanted = nullptr;
+  std::string keys;
+  for (const Candidate& candidate : candidates) {
+    if (wanted && std::string(wanted) != candidate.key) {
+      keys += std::string(keys.empty() ? "" : ", ") + candidate.key;
+      continue;
+    }
+    if (candidate.available()) {
+      Isa isa{candidate.name, {}};
+      candidate.fill(isa.kernels, precision);
+      return isa;
+    }
+    if (wanted) fail(ErrorCode::device, std::string("AOT_ISA=") + wanted + ": this processor lacks it: leave AOT_ISA unset");
+  }
+  fail(ErrorCode::device, std::string("AOT_ISA=") + wanted + " is unknown: it may be one of " + keys);
+}
+
+}  // namespace aot::cpu
