@@ -11,7 +11,7 @@
 namespace aot::cpu {
 namespace {
 
-constexpr int64_t pack_rows = 1024;             // a multiple of 64, as pack_weight asks
+constexpr int64_t pack_rows = 1024;            // a multiple of 64, as pack_weight asks
 constexpr int64_t gradient_block = 64 * 1024;  // elements; fixed, so that the norm is the same for any thread count
 
 int thread_count(int wanted) {
@@ -168,8 +168,8 @@ double CpuBackend::optimizer_step(const AdamW& adamw) {
   std::vector<double> squares(static_cast<size_t>(blocks));
   pool_.split(blocks, [&](int64_t begin, int64_t end, int) {
     for (int64_t block = begin; block < end; block++) {
-      squares[static_cast<size_t>(block)] = kernels().sum_gradients(
-          shares.data(), count, block * gradient_block, std::min(size, (block + 1) * gradient_block));
+      squares[static_cast<size_t>(block)] = kernels().sum_gradients(shares.data(), count, block * gradient_block,
+                                                                    std::min(size, (block + 1) * gradient_block));
     }
   });
   double total = 0;

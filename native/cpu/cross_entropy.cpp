@@ -1,8 +1,9 @@
 // The last layer and the loss in one: logits exist for a block of rows only, and as exp(logit - reference).
 //
 // reference is one logit of the row, moved only when another exceeds it by 40, so that one pass makes the exponentials
-// and their sum. With p = e / sum the gradient of the logits is (p - onehot) * scale = (e - sum * onehot) * scale / sum:
-// the stored exponentials with the target's lowered by the sum, times one factor a row.
+// and their sum. With p = e / sum the gradient of the logits is (p - onehot) * scale = (e - sum * onehot) * scale /
+// sum: the stored exponentials, times one factor a row, where the target's is the sum of the others, negative. That sum
+// is kept by itself, so that the gradient stays exact where p nears 1.
 #include "cpu/gemm.h"
 #include "cpu/op_files.h"
 
@@ -16,7 +17,7 @@ constexpr float headroom = 40;
 template <class T>
 struct Rows {
   int64_t count = 0;
-  float *reference, *target_logit, *sums;  // sums: W partial sums a row
+  float *reference, *target_logit, *sums;  // sums: W partial sums a row, without the target
   T* exponentials = nullptr;
 
   T* at(int64_t row, int64_t column) const {
@@ -52,38 +53,56 @@ template <class T>
   }
 }
 
+// What a row's sums come to.
+struct RowTotal {
+  double others, total, loss;
+};
+template <class T>
+RowTotal row_total(const Rows<T>& rows, int64_t row) {
+  const double above = static_cast<double>(rows.target_logit[row]) - rows.reference[row];
+  const double others = sum_in_double(load(rows.sums + row * W, All{}));
+  const double total = others + static_cast<double>(exponential(broadcast(static_cast<float>(above)))[0]);
+  return {others, total, __builtin_log(total) - above};
+}
+
 template <class T, bool Keep>
 void exponentials(Left y, int64_t width, int64_t vocabulary, const void* packed, const int32_t* targets,
                   const Rows<T>& state) {
   const int64_t units = units_of<T>(width);
   const Vec lowest = broadcast(-__builtin_inff());
-  multiply<T, false>(
-      y, packed, units * tile_columns, state.count, vocabulary, units, block_rows,
-      [&](int64_t row, int64_t column, int rows, int columns, const float* tile) {
-        const Mask low = first_mask(columns < W ? columns : W), high = first_mask(columns < W ? 0 : columns - W);
-        for (int i = 0; i < rows; i++) {
-          const int64_t r = row + i;
-          Vec a = load(tile + i * tile_columns, All{}), b = load(tile + i * tile_columns + W, All{});
-          if (columns < tile_columns) {
-            a = select(low, a, lowest);
-            b = select(high, b, lowest);
-          }
-          const Vec best = max_of(a, b);
-          if (any(greater(best, broadcast(state.reference[r] + headroom)))) rescale(state, r, column, largest(best));
-          const Vec reference = broadcast(state.reference[r]);
-          a = exponential(a - reference);
-          b = exponential(b - reference);
-          if (Keep) {
-            T* to = state.at(r, column);
-            store(to, a, All{});
-            store(to + W, b, All{});
-          }
-          float* sums = state.sums + r * W;
-          store(sums, load(sums, All{}) + (a + b), All{});
-          const int64_t place = targets[r] - column;
-          if (place >= 0 && place < columns) state.target_logit[r] = tile[i * tile_columns + place];
-        }
-      });
+  multiply<T, false>(y, packed, units * tile_columns, state.count, vocabulary, units, block_rows,
+                     [&](int64_t row, int64_t column, int rows, int columns, const float* tile) {
+                       const Mask low = first_mask(columns < W ? columns : W),
+                                  high = first_mask(columns < W ? 0 : columns - W);
+                       for (int i = 0; i < rows; i++) {
+                         const int64_t r = row + i;
+                         Vec a = load(tile + i * tile_columns, All{}), b = load(tile + i * tile_columns + W, All{});
+                         if (columns < tile_columns) {
+                           a = select(low, a, lowest);
+                           b = select(high, b, lowest);
+                         }
+                         const Vec best = max_of(a, b);
+                         if (any(greater(best, broadcast(state.reference[r] + headroom))))
+                           rescale(state, r, column, largest(best));
+                         const Vec reference = broadcast(state.reference[r]);
+                         a = exponential(a - reference);
+                         b = exponential(b - reference);
+                         if (Keep) {
+                           T* to = state.at(r, column);
+                           store(to, a, All{});
+                           store(to + W, b, All{});
+                         }
+                         const int64_t place = targets[r] - column;
+                         if (place >= 0 && place < columns) {
+                           state.target_logit[r] = tile[i * tile_columns + place];
+                           const uint32_t others = ~(1u << place);
+                           a = keep(bits_mask(others), a);
+                           b = keep(bits_mask(others >> W), b);
+                         }
+                         float* sums = state.sums + r * W;
+                         store(sums, load(sums, All{}) + (a + b), All{});
+                       }
+                     });
 }
 
 template <class T>
@@ -95,10 +114,7 @@ void lm_head_loss(Scratch& scratch, const void* y, int64_t n, int64_t width, int
     exponentials<T, false>({left.data + begin * left.stride, left.stride}, width, vocabulary, packed, targets + begin,
                            rows);
     if (!losses) continue;
-    for (int64_t r = 0; r < rows.count; r++) {
-      const double total = sum_in_double(load(rows.sums + r * W, All{}));
-      losses[begin + r] = static_cast<float>(__builtin_log(total) + (rows.reference[r] - rows.target_logit[r]));
-    }
+    for (int64_t r = 0; r < rows.count; r++) losses[begin + r] = static_cast<float>(row_total(rows, r).loss);
   }
 }
 
@@ -112,19 +128,17 @@ void lm_head_loss_backward(Scratch& scratch, const void* y, int64_t n, int64_t w
     const int64_t count = rows.count, units = units_of<T>(count);
     const T* block_y = static_cast<const T*>(y) + begin * width;
     float* block_dy = dy + begin * width;
-    rows.exponentials = static_cast<T*>(scratch.get(
-        Scratch::logits, count * round_up(vocabulary, chunk) * static_cast<int64_t>(sizeof(T))));
-    exponentials<T, true>(left_rows(scratch, block_y, width, count, width), width, vocabulary, forward,
-                          targets + begin, rows);
+    rows.exponentials = static_cast<T*>(
+        scratch.get(Scratch::logits, count * round_up(vocabulary, chunk) * static_cast<int64_t>(sizeof(T))));
+    exponentials<T, true>(left_rows(scratch, block_y, width, count, width), width, vocabulary, forward, targets + begin,
+                          rows);
 
     T* scaled = static_cast<T*>(scratch.get(Scratch::probabilities, count * width * static_cast<int64_t>(sizeof(T))));
     for (int64_t r = 0; r < count; r++) {
-      const double total = sum_in_double(load(rows.sums + r * W, All{}));
-      const float above = rows.target_logit[r] - rows.reference[r];
-      if (losses) losses[begin + r] = static_cast<float>(__builtin_log(total) - above);
-      const double lowered = static_cast<double>(exponential(broadcast(above))[0]) - total;
-      store(rows.at(r, targets[begin + r]), broadcast(static_cast<float>(lowered)), First{1});
-      const float factor = static_cast<float>(scale / total);
+      const RowTotal row = row_total(rows, r);
+      if (losses) losses[begin + r] = static_cast<float>(row.loss);
+      store(rows.at(r, targets[begin + r]), broadcast(static_cast<float>(-row.others)), First{1});
+      const float factor = static_cast<float>(scale / row.total);
       rows.reference[r] = factor;
       for_vectors(width, [&](int64_t i, auto lanes) {
         store(scaled + r * width + i, load(block_y + r * width + i, lanes) * broadcast(factor), lanes);
