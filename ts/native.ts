@@ -124,6 +124,21 @@ export interface NativeTokenStoreClass {
   open(path: string): NativeTokenStore
 }
 
+/** Writes a token file of a length that is known only at the end. The file appears whole, at commit(), or not at all. */
+export interface NativeTokenWriter {
+  /** Tokens so far. */
+  readonly length: number
+  append(ids: Int32Array): void
+  /** Completes, checks and names the file; the writer is closed then. Gives the number of tokens. */
+  commit(): Promise<number>
+  /** Gives up: nothing is left behind. May be called twice. */
+  close(): void
+}
+
+export interface NativeTokenWriterClass {
+  new (path: string, dtype: 'int32' | 'uint16'): NativeTokenWriter
+}
+
 export interface NativeBatchLoaderOptions {
   windows: NativeWindowOptions
   batchSize: number
@@ -220,6 +235,7 @@ export interface NativeAddon extends NativeTokenizeFolder {
   Tokenizer: NativeTokenizerClass
   tokenizerParts: NativeTokenizerParts
   TokenStore: NativeTokenStoreClass
+  TokenWriter: NativeTokenWriterClass
   BatchLoader: NativeBatchLoaderClass
   Engine: NativeEngineClass
 }

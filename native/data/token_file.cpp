@@ -72,9 +72,20 @@ herr_t add_name(hid_t, const char* name, const H5L_info_t*, void* names) {
                             "; the token ids must be in that dataset");
 }
 
+std::string library_version() {
+  unsigned major = 0, minor = 0, release = 0;
+  H5get_libversion(&major, &minor, &release);
+  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(release);
+}
+
 hdf5::Handle open_dataset(hid_t file, const std::string& path, const std::string& name) {
   hdf5::Handle object(H5Oopen(file, name.c_str(), H5P_DEFAULT), H5Oclose);
-  if (!object.valid()) fail_no_dataset(file, path, name);
+  if (!object.valid()) {
+    if (H5Lexists(file, name.c_str(), H5P_DEFAULT) <= 0) fail_no_dataset(file, path, name);
+    fail(ErrorCode::data, "dataset '" + name + "' of " + path +
+                              " cannot be opened: it is damaged, or in a newer format " + "than HDF5 " +
+                              library_version() + " reads; rewrite it with h5repack --high=1");
+  }
   if (H5Iget_type(object) != H5I_DATASET) {
     fail(ErrorCode::data, "'" + name + "' of " + path + " is not a dataset but a group or a type: write it again");
   }
@@ -122,7 +133,11 @@ void check_chunks(hid_t dataset, hid_t creation, int64_t extent, hsize_t chunk, 
 #if H5_VERSION_GE(1, 10, 5)
   hsize_t written = 0;
   const hsize_t wanted = (static_cast<hsize_t>(extent) + chunk - 1) / chunk;
-  if (H5Dget_num_chunks(dataset, H5S_ALL, &written) >= 0 && written < wanted) {
+  hdf5::Handle space(H5Dget_space(dataset), H5Sclose);
+  if (H5Dget_num_chunks(dataset, space, &written) < 0) {
+    fail(ErrorCode::data, path + " is a damaged or cut HDF5 file: write or copy it again");
+  }
+  if (written < wanted) {
     fail(ErrorCode::data, path + " was not written to its end: only " + std::to_string(written) + " of " +
                               std::to_string(wanted) + " chunks are there; write it again");
   }

@@ -54,9 +54,8 @@ Header make_header(const std::string& path, TokenDType dtype, int64_t length) {
     hdf5::Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
     H5Pset_alignment(access, 1, data_alignment);
     H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18);
-    // No times are stored, of the root group or of the dataset: the same tokens give the same file.
     hdf5::Handle file_creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
-    H5Pset_obj_track_times(file_creation, false);
+    H5Pset_obj_track_times(file_creation, false);  // the same tokens give the same file
     hdf5::Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, file_creation, access), H5Fclose);
     const hsize_t extent = static_cast<hsize_t>(length);
     hdf5::Handle space(H5Screate_simple(1, &extent, nullptr), H5Sclose);
