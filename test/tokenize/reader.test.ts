@@ -63,7 +63,7 @@ test('a word longer than 1 MiB is cut there, in whole characters, and counted', 
     t.is(ids.length, Buffer.byteLength(text))
     return report.cutPieces
   }
-  for (const chunkBytes of [1 << 16, 1 << 19, 1 << 30]) {
+  for (const chunkBytes of [1 << 16, 1 << 19, mebi + 1, 1 << 30]) {
     t.is(await cutPieces(`begin ${'a'.repeat(mebi - 1)} end`, chunkBytes), 0)
     t.is(await cutPieces(`begin${'a'.repeat(mebi - 5)} end`, chunkBytes), 0)
     t.is(await cutPieces(`begin${'a'.repeat(mebi - 4)} end`, chunkBytes), 1)
