@@ -82,6 +82,12 @@ test('where a long word is cut shows in the words that are counted', async (t) =
     const { words, occurrences, text } = await train(files, 258, { chunkBytes })
     t.deepEqual({ words, occurrences, cut: text.cutPieces }, { words: 4, occurrences: 4, cut: 1 })
   }
+  // 1 MiB of white space, and one more that belongs to the word: seen without that word, it is not too long yet.
+  const spaces = writeFiles(folder, { 'b.txt': `begin${' '.repeat((1 << 20) + 1)}y` })
+  for (const chunkBytes of [1000, (1 << 20) + 1, 1 << 30]) {
+    const { words, text } = await train(spaces, 258, { chunkBytes })
+    t.deepEqual({ words, cut: text.cutPieces }, { words: 3, cut: 0 })
+  }
 })
 
 test('what cannot be read says so in one line', async (t) => {
