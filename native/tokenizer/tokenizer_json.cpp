@@ -36,11 +36,15 @@ class File {
   }
   std::string read() const {
     std::ifstream file(path_, std::ios::binary);
-    std::ostringstream content;
-    if (!file || !(content << file.rdbuf()) || file.bad()) {
+    std::string content;
+    char buffer[1 << 14];
+    while (file.read(buffer, sizeof buffer) || file.gcount() > 0) {
+      content.append(buffer, static_cast<size_t>(file.gcount()));
+    }
+    if (!file.is_open() || file.bad()) {
       fail(ErrorCode::io, "cannot read " + path_ + ": " + std::strerror(errno ? errno : EIO));
     }
-    return std::move(content).str();
+    return content;
   }
   json read_json() const {
     const std::string text = read();
