@@ -250,7 +250,8 @@ void attention_decode(Scratch& scratch, AttentionShape shape, const void* qkv, v
     for (int64_t t = 0; t < count; t++) {
       const T* k = static_cast<const T*>(keys) + t * width + h * head_dim;
       Vec dot = {};
-      for_vectors(head_dim, [&](int64_t j, auto lanes) { dot = fma(load(head_q + j, lanes), load(k + j, lanes), dot); });
+      for_vectors(head_dim,
+                  [&](int64_t j, auto lanes) { dot = fma(load(head_q + j, lanes), load(k + j, lanes), dot); });
       scores[t] = sum(dot) * scale;
       maximum = scores[t] > maximum ? scores[t] : maximum;
     }
@@ -265,8 +266,9 @@ void attention_decode(Scratch& scratch, AttentionShape shape, const void* qkv, v
     for (int64_t t = 0; t < count; t++) {
       const T* v = static_cast<const T*>(values) + t * width + h * head_dim;
       const Vec p = broadcast(scores[t] * inverse);
-      for_vectors(head_dim,
-                  [&](int64_t j, auto lanes) { store(sums + j, fma(p, load(v + j, lanes), load(sums + j, lanes)), lanes); });
+      for_vectors(head_dim, [&](int64_t j, auto lanes) {
+        store(sums + j, fma(p, load(v + j, lanes), load(sums + j, lanes)), lanes);
+      });
     }
     T* to = static_cast<T*>(out) + h * head_dim;
     for_vectors(head_dim, [&](int64_t j, auto lanes) { store(to + j, load(sums + j, lanes), lanes); });

@@ -11,7 +11,7 @@
 namespace aot::cpu {
 namespace {
 
-constexpr int64_t pack_rows = 1024;             // a multiple of 64, as pack_weight asks
+constexpr int64_t pack_rows = 1024;            // a multiple of 64, as pack_weight asks
 constexpr int64_t gradient_block = 64 * 1024;  // elements; fixed, so that the norm is the same for any thread count
 
 int thread_count(int wanted) {
@@ -160,6 +160,17 @@ void CpuBackend::zero_gradients() {
   });
 }
 
+void CpuBackend::fold_gradients() {
+  lanes_[0]->make_gradients();
+  const std::vector<float*> shares = gradient_shares();
+  pool_.split(table_->block_size(), [&](int64_t begin, int64_t end, int) {
+    for (size_t share = 1; share < shares.size(); share++) {
+      for (int64_t i = begin; i < end; i++) shares[0][i] += shares[share][i];
+      std::fill(shares[share] + begin, shares[share] + end, 0.f);
+    }
+  });
+}
+
 double CpuBackend::optimizer_step(const AdamW& adamw) {
   lanes_[0]->make_gradients();
   const std::vector<float*> shares = gradient_shares();
@@ -168,8 +179,8 @@ double CpuBackend::optimizer_step(const AdamW& adamw) {
   std::vector<double> squares(static_cast<size_t>(blocks));
   pool_.split(blocks, [&](int64_t begin, int64_t end, int) {
     for (int64_t block = begin; block < end; block++) {
-      squares[static_cast<size_t>(block)] = kernels().sum_gradients(
-          shares.data(), count, block * gradient_block, std::min(size, (block + 1) * gradient_block));
+      squares[static_cast<size_t>(block)] = kernels().sum_gradients(shares.data(), count, block * gradient_block,
+                                                                    std::min(size, (block + 1) * gradient_block));
     }
   });
   double total = 0;

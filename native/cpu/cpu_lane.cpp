@@ -29,8 +29,14 @@ float* CpuLane::gradient(ParameterId id) {
 
 KeepBits CpuLane::element_mask(const Slice& slice, Dropout dropout, int64_t width) {
   if (!pass_->training || dropout.rate <= 0) return {};
-  const MaskKey key{pass_->seed, pass_->minibatch, dropout_threshold(dropout.rate), pass_->first_row + slice.first,
-                    slice.batch, slice.window,     0,                               width};
+  const MaskKey key{pass_->seed,
+                    pass_->minibatch,
+                    dropout_threshold(dropout.rate),
+                    pass_->first_row + slice.first,
+                    slice.batch,
+                    slice.window,
+                    0,
+                    width};
   Mask& mask = masks_[dropout.site];
   if (mask.key != key) {
     const int64_t count = slice.rows() * width;
@@ -45,8 +51,14 @@ KeepBits CpuLane::element_mask(const Slice& slice, Dropout dropout, int64_t widt
 
 KeepBits CpuLane::attention_mask(const Slice& slice, Dropout dropout, int heads) {
   if (!pass_->training || dropout.rate <= 0) return {};
-  const MaskKey key{pass_->seed, pass_->minibatch, dropout_threshold(dropout.rate), pass_->first_row + slice.first,
-                    slice.batch, slice.window,     heads,                           0};
+  const MaskKey key{pass_->seed,
+                    pass_->minibatch,
+                    dropout_threshold(dropout.rate),
+                    pass_->first_row + slice.first,
+                    slice.batch,
+                    slice.window,
+                    heads,
+                    0};
   Mask& mask = masks_[dropout.site];
   const int64_t row_bytes = attention_row_bytes(slice.window);
   if (mask.key != key) {
@@ -66,8 +78,8 @@ KeepBits CpuLane::attention_mask(const Slice& slice, Dropout dropout, int heads)
 void CpuLane::embedding_forward(const Slice& slice, ParameterId token, ParameterId position, int first_position,
                                 Dropout dropout, Tensor x) {
   backend_.kernels().embedding_forward(slice.inputs, slice.batch, slice.window, x.cols, weight(token),
-                                       weight(position) + first_position * x.cols,
-                                       element_mask(slice, dropout, x.cols), x.f32());
+                                       weight(position) + first_position * x.cols, element_mask(slice, dropout, x.cols),
+                                       x.f32());
 }
 
 void CpuLane::embedding_backward(const Slice& slice, ParameterId token, ParameterId position, Dropout dropout,

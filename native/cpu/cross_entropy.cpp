@@ -1,8 +1,8 @@
 // The last layer and the loss in one: logits exist for a block of rows only, and as exp(logit - reference).
 //
 // reference is one logit of the row, moved only when another exceeds it by 40, so that one pass makes the exponentials
-// and their sum. With p = e / sum the gradient of the logits is (p - onehot) * scale = (e - sum * onehot) * scale / sum:
-// the stored exponentials with the target's lowered by the sum, times one factor a row.
+// and their sum. With p = e / sum the gradient of the logits is (p - onehot) * scale = (e - sum * onehot) * scale /
+// sum: the stored exponentials with the target's lowered by the sum, times one factor a row.
 #include "cpu/gemm.h"
 #include "cpu/op_files.h"
 
@@ -57,33 +57,34 @@ void exponentials(Left y, int64_t width, int64_t vocabulary, const void* packed,
                   const Rows<T>& state) {
   const int64_t units = units_of<T>(width);
   const Vec lowest = broadcast(-__builtin_inff());
-  multiply<T, false>(
-      y, packed, units * tile_columns, state.count, vocabulary, units, block_rows,
-      [&](int64_t row, int64_t column, int rows, int columns, const float* tile) {
-        const Mask low = first_mask(columns < W ? columns : W), high = first_mask(columns < W ? 0 : columns - W);
-        for (int i = 0; i < rows; i++) {
-          const int64_t r = row + i;
-          Vec a = load(tile + i * tile_columns, All{}), b = load(tile + i * tile_columns + W, All{});
-          if (columns < tile_columns) {
-            a = select(low, a, lowest);
-            b = select(high, b, lowest);
-          }
-          const Vec best = max_of(a, b);
-          if (any(greater(best, broadcast(state.reference[r] + headroom)))) rescale(state, r, column, largest(best));
-          const Vec reference = broadcast(state.reference[r]);
-          a = exponential(a - reference);
-          b = exponential(b - reference);
-          if (Keep) {
-            T* to = state.at(r, column);
-            store(to, a, All{});
-            store(to + W, b, All{});
-          }
-          float* sums = state.sums + r * W;
-          store(sums, load(sums, All{}) + (a + b), All{});
-          const int64_t place = targets[r] - column;
-          if (place >= 0 && place < columns) state.target_logit[r] = tile[i * tile_columns + place];
-        }
-      });
+  multiply<T, false>(y, packed, units * tile_columns, state.count, vocabulary, units, block_rows,
+                     [&](int64_t row, int64_t column, int rows, int columns, const float* tile) {
+                       const Mask low = first_mask(columns < W ? columns : W),
+                                  high = first_mask(columns < W ? 0 : columns - W);
+                       for (int i = 0; i < rows; i++) {
+                         const int64_t r = row + i;
+                         Vec a = load(tile + i * tile_columns, All{}), b = load(tile + i * tile_columns + W, All{});
+                         if (columns < tile_columns) {
+                           a = select(low, a, lowest);
+                           b = select(high, b, lowest);
+                         }
+                         const Vec best = max_of(a, b);
+                         if (any(greater(best, broadcast(state.reference[r] + headroom))))
+                           rescale(state, r, column, largest(best));
+                         const Vec reference = broadcast(state.reference[r]);
+                         a = exponential(a - reference);
+                         b = exponential(b - reference);
+                         if (Keep) {
+                           T* to = state.at(r, column);
+                           store(to, a, All{});
+                           store(to + W, b, All{});
+                         }
+                         float* sums = state.sums + r * W;
+                         store(sums, load(sums, All{}) + (a + b), All{});
+                         const int64_t place = targets[r] - column;
+                         if (place >= 0 && place < columns) state.target_logit[r] = tile[i * tile_columns + place];
+                       }
+                     });
 }
 
 template <class T>
@@ -112,10 +113,10 @@ void lm_head_loss_backward(Scratch& scratch, const void* y, int64_t n, int64_t w
     const int64_t count = rows.count, units = units_of<T>(count);
     const T* block_y = static_cast<const T*>(y) + begin * width;
     float* block_dy = dy + begin * width;
-    rows.exponentials = static_cast<T*>(scratch.get(
-        Scratch::logits, count * round_up(vocabulary, chunk) * static_cast<int64_t>(sizeof(T))));
-    exponentials<T, true>(left_rows(scratch, block_y, width, count, width), width, vocabulary, forward,
-                          targets + begin, rows);
+    rows.exponentials = static_cast<T*>(
+        scratch.get(Scratch::logits, count * round_up(vocabulary, chunk) * static_cast<int64_t>(sizeof(T))));
+    exponentials<T, true>(left_rows(scratch, block_y, width, count, width), width, vocabulary, forward, targets + begin,
+                          rows);
 
     T* scaled = static_cast<T*>(scratch.get(Scratch::probabilities, count * width * static_cast<int64_t>(sizeof(T))));
     for (int64_t r = 0; r < count; r++) {

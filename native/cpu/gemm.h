@@ -1,8 +1,9 @@
 // defines: multiply, multiply_to, pack_columns, pack_rows, pack_left, Left
 //
 // Matrix products C[m,n] = A[m,k] B[k,n] on packed panels. B lies in panels of tile_columns columns, [k][tile_columns],
-// zero past its last column; A is read where it lies, row by row, or packed in panels of tile_rows rows, [k][tile_rows].
-// Everything counts the reduction in 32-bit units: one float, or two bf16 neighbours (a missing second one is zero).
+// zero past its last column; A is read where it lies, row by row, or packed in panels of tile_rows rows,
+// [k][tile_rows]. Everything counts the reduction in 32-bit units: one float, or two bf16 neighbours (a missing second
+// one is zero).
 #pragma once
 #include "cpu/kernels.h"
 #include "cpu/simd.h"
@@ -106,8 +107,8 @@ struct To {
   bool accumulate = false;
   // C has room for whole tiles: tile_rows - 1 more rows, and columns up to a multiple of W.
   bool padded = false;
-  // >= 0: a block of a causal matrix, whose first row is this one. With A unpacked, tiles of C right of the diagonal are
-  // left out; with A packed (the block's transpose), the leading zeros of the reduction are.
+  // >= 0: a block of a causal matrix, whose first row is this one. With A unpacked, tiles of C right of the diagonal
+  // are left out; with A packed (the block's transpose), the leading zeros of the reduction are.
   int64_t causal = -1;
 };
 

@@ -7,9 +7,9 @@
 
 namespace aot::cpu {
 
-#define AOT_DECLARE_KERNELS(isa)                             \
-  namespace isa {                                            \
-  void fill_kernels(Kernels& kernels, DType precision);      \
+#define AOT_DECLARE_KERNELS(isa)                        \
+  namespace isa {                                       \
+  void fill_kernels(Kernels& kernels, DType precision); \
   }
 AOT_DECLARE_KERNELS(baseline)
 #ifdef AOT_X86_KERNELS
@@ -63,7 +63,8 @@ Isa choose_isa(DType precision) {
       candidate.fill(isa.kernels, precision);
       return isa;
     }
-    if (wanted) fail(ErrorCode::device, std::string("AOT_ISA=") + wanted + ": this processor lacks it: leave AOT_ISA unset");
+    if (wanted)
+      fail(ErrorCode::device, std::string("AOT_ISA=") + wanted + ": this processor lacks it: leave AOT_ISA unset");
   }
   fail(ErrorCode::device, std::string("AOT_ISA=") + wanted + " is unknown: it may be one of " + keys);
 }

@@ -17,7 +17,21 @@ namespace aot::cpu {
 // A lane's buffers inside an op, kept from call to call and grown when needed.
 class Scratch {
  public:
-  enum Slot { left, right, rows, keys, keys2, values, scores, gradients, probabilities, derivatives, sums, logits, slots };
+  enum Slot {
+    left,
+    right,
+    rows,
+    keys,
+    keys2,
+    values,
+    scores,
+    gradients,
+    probabilities,
+    derivatives,
+    sums,
+    logits,
+    slots
+  };
   // At least `bytes` bytes, aligned to 64; what was in the slot is lost when it grows. Throws AOT_MEMORY.
   void* get(Slot slot, int64_t bytes);
 
@@ -53,7 +67,7 @@ struct AdamWStep {
   float gradient_scale = 1;  // clipping
   float decay = 1;           // 1 - lr * weight_decay
   float beta1 = 0, one_minus_beta1 = 0, beta2 = 0, one_minus_beta2 = 0;
-  float step_size = 0;  // lr / (1 - beta1^step)
+  float step_size = 0;   // lr / (1 - beta1^step)
   float root_scale = 0;  // 1 / sqrt(1 - beta2^step)
   float epsilon = 0;
 };
@@ -89,8 +103,7 @@ struct Kernels {
   void (*layernorm_forward)(const float* x, int64_t n, int64_t width, const float* weight, const float* bias, void* y,
                             float* stats);
   void (*layernorm_backward)(const float* x, const float* stats, int64_t n, int64_t width, const float* weight,
-                             const float* dy, float* dx, bool accumulate, float* weight_gradient,
-                             float* bias_gradient);
+                             const float* dy, float* dx, bool accumulate, float* weight_gradient, float* bias_gradient);
 
   void (*embedding_forward)(const int32_t* inputs, int batch, int window, int64_t width, const float* token,
                             const float* position, KeepBits keep, float* x);

@@ -291,7 +291,7 @@ template <>
 // exp(x): Cody-Waite reduction and a minimax polynomial; relative error below 1.2e-7. Saturates at 0 and infinity.
 [[gnu::always_inline]] inline Vec exponential(Vec x) {
   const Vec clamped = min_of(broadcast(89.f), max_of(broadcast(-104.f), x));  // a NaN stays: it comes second
-  const Vec magic = broadcast(12582912.f);                                      // 1.5 * 2^23: rounds to integers
+  const Vec magic = broadcast(12582912.f);                                    // 1.5 * 2^23: rounds to integers
   const Vec shifted = fma(clamped, broadcast(1.44269504f), magic), n = shifted - magic;
   Vec r = fma(n, broadcast(-0.693359375f), clamped);
   r = fma(n, broadcast(2.12194440e-4f), r);

@@ -12,9 +12,8 @@ namespace aot {
 Engine::Engine(const EngineOptions& options) : options_(options) {
   model_ = make_model(options.model, options.params, options.precision);
   options_.params = model_->params();
-  // Weights, gradients, two moments, and what matrix products read instead of the weights (packed, or bf16).
-  const double blocks = options.precision == DType::fp32 ? 4 : 4.5;
-  require_memory(blocks * sizeof(float) * static_cast<double>(table().block_size()),
+  // The four blocks; a backend checks what it needs beyond them.
+  require_memory(4.0 * sizeof(float) * static_cast<double>(table().block_size()),
                  "a model of " + std::to_string(table().element_count()) + " parameters with its optimizer");
   backend_ = make_backend(options.device, table(), {options.precision, options.threads});
 }
@@ -102,9 +101,7 @@ double Engine::accumulate(std::span<const int32_t> inputs, std::span<const int32
   check_targets(inputs, targets);
   if (!std::isfinite(static_cast<float>(scale))) fail(ErrorCode::config, "scale must be a finite number");
   reserve(Model::Use::loss_backward, static_cast<int>(batch), window);
-  // Reading sums the lanes' shares into one. Done before each further minibatch, so that it makes no difference to the
-  // order of the sums whether somebody (gradients(), save(), a resume) read or wrote the gradients in between.
-  if (pending_ > 0) backend_->read(Block::gradients, 0, 0, nullptr);
+  if (pending_ > 0) backend_->fold_gradients();
 
   Pass pass;
   pass.training = true;

@@ -28,7 +28,6 @@ struct GenerateOptions {
   double temperature = 0;  // 0: greedy
   int64_t top_k = 0;       // sample from the k likeliest (and those as likely as the k-th); 0: from all
   uint64_t seed = 0;
-  int32_t bos = 0;  // the token that every sequence starts with; put before the prompt unless it is there
 };
 
 // A model on a device, and everything that is done with it. Not thread-safe but for the counters: one call at a time.
@@ -59,8 +58,8 @@ class Engine {
   // Clip, AdamW, gradients to zero; the global norm before clipping. AOT_NUMERIC when that is not finite: then only
   // the gradients are touched.
   double optimizer_step(double lr, double clip);
-  // Continues a prompt; the new tokens. Past attn_length the oldest tokens fall out and the window is computed anew
-  // from position 0.
+  // Continues a prompt, which begins with the token that every window begins with (BOS), and gives the new tokens. Past
+  // attn_length the oldest tokens fall out and the window is computed anew from position 0.
   std::vector<int32_t> generate(std::span<const int32_t> prompt, const GenerateOptions& options);
 
   // Values of one parameter in a block, without padding.

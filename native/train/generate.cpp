@@ -52,10 +52,7 @@ void Engine::decode(std::span<const int32_t> tokens, int first_position, std::ve
 
 std::vector<int32_t> Engine::generate(std::span<const int32_t> prompt, const GenerateOptions& options) {
   check_ids(prompt, "prompt");
-  if (options.bos < 0 || options.bos >= vocab_size()) {
-    fail(ErrorCode::data, "bos is the id " + std::to_string(options.bos) + ": the model's vocab_size is " +
-                              std::to_string(vocab_size()));
-  }
+  if (prompt.empty()) fail(ErrorCode::data, "the prompt is empty: it begins with BOS, the id 0");
   if (options.tokens < 0) fail(ErrorCode::config, "tokens must be a whole number from 0 on");
   if (options.top_k < 0) fail(ErrorCode::config, "topK must be a whole number from 0 on (0: all)");
   if (!(options.temperature >= 0 && std::isfinite(options.temperature))) {
@@ -63,7 +60,6 @@ std::vector<int32_t> Engine::generate(std::span<const int32_t> prompt, const Gen
   }
 
   std::vector<int32_t> sequence(prompt.begin(), prompt.end());
-  if (sequence.empty() || sequence.front() != options.bos) sequence.insert(sequence.begin(), options.bos);
   const size_t start = sequence.size();
   const size_t limit = model_->decode_length() == 0 ? SIZE_MAX : static_cast<size_t>(model_->decode_length());
   // The workspace is taken once, for the largest number of tokens that one call will feed: growing it between the calls
