@@ -3,6 +3,8 @@
  * Everything else goes through the public classes built on it (Engine, Tokenizer, TokenStore).
  */
 import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import bindings from 'bindings'
 import { AotError } from './errors.js'
@@ -324,7 +326,9 @@ function load(): NativeAddon {
   try {
     if (built !== undefined && !existsSync(built)) throw new Error(`AOT_ADDON names no file: ${built}`)
     const addon = (
-      built === undefined ? bindings({ bindings: 'aot', module_root: packageRoot }) : bindings(built)
+      built === undefined
+        ? bindings({ bindings: 'aot', module_root: packageRoot })
+        : createRequire(import.meta.url)(resolve(built))
     ) as NativeAddon
     addon.setErrorClass(AotError)
     return addon

@@ -142,6 +142,8 @@ export interface Faults {
   infiniteWeightAt?: number
   /** Called after each minibatch. */
   onMinibatch?: (minibatch: number) => void
+  /** Called after each validation batch, counted over the process. */
+  onEvaluate?: (batch: number) => void
   /** Milliseconds a minibatch takes. */
   milliseconds?: number
 }
@@ -185,7 +187,9 @@ class FakeEngine implements NativeEngine {
     const { inputs, targets } = loader.next()
     return this.accumulate(inputs, targets, loader.batchSize, scale)
   }
+  private evaluated = 0
   async evaluate(inputs: Int32Array, targets: Int32Array) {
+    this.faults.onEvaluate?.(++this.evaluated)
     return { losses: this.losses(inputs, targets) }
   }
   evaluateFrom(loader: NativeBatchLoader) {

@@ -116,6 +116,26 @@ test('a run can be stopped again and again', async (t) => {
   t.fail('it never ended')
 })
 
+test('a validation that was broken off is done first by the next start', async (t) => {
+  const folder = folderWithText(t)
+  const settings = { valid_steps: 2, steps_to_train: 80 }
+  const whole = await train(folder, settings, {}, {}, 'whole')
+  // The validation of step 50 is the first; that of step 80 the second, cut in its second batch.
+  for (const [batch, step] of [
+    [1, 50],
+    [2, 50],
+    [4, 80],
+  ] as const) {
+    const controller = new AbortController()
+    const onEvaluate = (done: number) => done === batch && controller.abort()
+    const first = await train(folder, settings, { signal: controller.signal }, { onEvaluate } as Faults, `run-${batch}`)
+    // The last batch's validation is complete: it stops after it.
+    t.deepEqual([first.result.step, first.result.stopped], [step, step === 50])
+    const { run } = await train(folder, settings, {}, {}, `run-${batch}`)
+    t.deepEqual(comparable(run.runFolder), comparable(whole.run.runFolder), `${batch}`)
+  }
+})
+
 test('an ended run is left as it is, and measured again', async (t) => {
   const folder = folderWithText(t)
   const first = await train(folder)
