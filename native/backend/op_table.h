@@ -62,7 +62,7 @@ struct Op {
   std::vector<OpTensor> inputs, outputs;
   // Length of the op's longest sum. With u = 2^-24, an fp32 result may be off by u*(4|x| + (8 + 4 sqrt(reduction)) *
   // rms(x)): twice what plain fp32 loops lose. In bf16, one unit in the last place (2^-7 |x|) more where the output or
-  // an intermediate value is rounded to bf16, and for the latter 2^-6 rms(x).
+  // an intermediate value is rounded to bf16, and for the latter 3 * 2^-7 rms(x).
   const char* reduction;
   bool rounds_inside;
   const char* multiply_adds;                             // per call, as a product: FLOPs are twice that
