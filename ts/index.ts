@@ -8,3 +8,4 @@ export {
 } from './data/permutations.js'
 export { TokenStore, type Window, type WindowOptions, Windows } from './data/token_store.js'
 export { AotError, type AotErrorCode } from './errors.js'
+export { Tokenizer, type TrainTokenizerOptions } from './tokenize/tokenizer.js'

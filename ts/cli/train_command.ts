@@ -2,6 +2,7 @@
 import { loadConfigFile } from '../config/load.js'
 import { checkRunNames, resolveRun } from '../config/resolve.js'
 import type { ResolvedRun, TrainRun } from '../config/types.js'
+import { stopOnSignals } from './command.js'
 import { parseTrainArguments, type TrainArguments } from './train_arguments.js'
 
 /** @param loadLoop gives the training loop; called only when there is something to train, for it loads the engine. */
@@ -17,7 +18,7 @@ export async function trainCommand(words: readonly string[], loadLoop: () => Pro
   }
   const trainRun = await loadLoop()
   const { noStepPickup, cooldownNow, initFrom } = request.arguments
-  const signal = stopSignal()
+  const signal = stopOnSignals('aot-train')
   for (const run of runs) {
     if (signal.aborted) return
     await trainRun(run, { noStepPickup, cooldownNow, initFrom, signal })
@@ -31,20 +32,4 @@ export function planRuns({ configs, device, projectName, runNames, overrides }: 
   )
   checkRunNames(runs)
   return runs
-}
-
-/** Exit status of a command that a signal ended, as shells give it. */
-const signalStatus = { SIGINT: 130, SIGTERM: 143 }
-
-/** Aborts on the first ^C or SIGTERM; the second one ends the process at once. */
-function stopSignal(): AbortSignal {
-  const controller = new AbortController()
-  for (const [name, status] of Object.entries(signalStatus)) {
-    process.once(name, () => {
-      process.exitCode = status
-      process.stderr.write('aot-train: stopping; the state is saved first\n')
-      controller.abort()
-    })
-  }
-  return controller.signal
 }
