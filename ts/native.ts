@@ -240,9 +240,72 @@ export interface NativeFileLockClass {
   new (path: string): NativeFileLock
 }
 
+// --- native/addon/ops_addon.cpp -------------------------------------------------------------------------------------
+
+/** Sizes of an op's call; in the shapes of its tensors B, T, C, O, H, V, and n = B*T. */
+export interface NativeOpShape {
+  batch?: number
+  window?: number
+  width?: number
+  out?: number
+  heads?: number
+  vocabulary?: number
+}
+
+export interface NativeOpTensor {
+  name: string
+  role: 'activation' | 'fp32' | 'host' | 'weight' | 'vector' | 'inputs' | 'targets' | 'losses'
+  /** Products of sizes, such as `3C` or `BH`. */
+  rows: string
+  cols: string
+}
+
+export interface NativeOp {
+  name: string
+  inputs: NativeOpTensor[]
+  outputs: NativeOpTensor[]
+  /** Length of the longest sum, as a product of sizes: native/backend/op_table.h has the tolerance that follows. */
+  reduction: string
+  roundsInside: boolean
+}
+
+export interface NativeOpOptions {
+  /** Of dropout; the pass trains when it is above 0. */
+  rate?: number
+  site?: number
+  seed?: number
+  minibatch?: number
+  firstRow?: number
+  lossScale?: number
+  accumulate?: boolean
+  lr?: number
+  clip?: number
+  weightDecay?: number
+  step?: number
+  threads?: number
+  /** Instruction set of the cpu device: one of availableIsas(). */
+  isa?: string
+}
+
+/** Single ops on any device, for tests and benchmarks. */
+export interface NativeOps {
+  listOps(): NativeOp[]
+  opCost(op: string, shape: NativeOpShape, precision: 'fp32' | 'bf16'): { flops: number; bytes: number }
+  runOp(
+    device: string,
+    precision: 'fp32' | 'bf16',
+    op: string,
+    shape: NativeOpShape,
+    inputs: Float32Array[],
+    options?: NativeOpOptions,
+  ): Record<string, Float32Array>
+  /** Best first. */
+  availableIsas(): string[]
+}
+
 // --------------------------------------------------------------------------------------------------------------------
 
-export interface NativeAddon extends NativeTokenizeFolder {
+export interface NativeAddon extends NativeTokenizeFolder, NativeOps {
   setErrorClass(errorClass: typeof AotError): void
   /** Processors this process may use. */
   availableCores(): number

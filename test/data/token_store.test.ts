@@ -57,6 +57,8 @@ const refused: [name: string, code: AotErrorCode, message: (path: string) => str
   ['.', 'AOT_IO', (path) => `${path} is a folder: give the name of a token file (.h5) in it`],
   ['make.py', 'AOT_DATA', (path) => `${path} is not an HDF5 file: make token files with aot-tokenize`],
   ['cut.h5', 'AOT_DATA', (path) => `${path} is a damaged or cut HDF5 file: write or copy it again`],
+  ['damaged_chunks.h5', 'AOT_DATA', (path) => `${path} is a damaged or cut HDF5 file: write or copy it again`],
+  ['damaged_virtual.h5', 'AOT_DATA', (path) => `${path} is a damaged or cut HDF5 file: write or copy it again`],
   [
     'no_tokens.h5',
     'AOT_DATA',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -155,10 +155,46 @@ test('merges that training never gives are applied as Hugging Face does', async 
   for (const { text, ids } of goldens.irregular) t.deepEqual([...tokenizer.encode(text)], ids, JSON.stringify(text))
 })
 
+test('ids may stand in any order, as in vocabularies of others', async (t) => {
+  const { fr, nasty } = corpora()
+  const trained = train([fr], [], [], 1200)
+  await inFolder(async (folder) => {
+    await trained.save(folder)
+    const path = join(folder, 'tokenizer.json')
+    const root = JSON.parse(await readFile(path, 'utf8'))
+    const random = randomSource(10)
+    const shuffled = Array.from({ length: 1200 }, (_, id) => ({ id, place: random(2 ** 30) }))
+      .sort((a, b) => a.place - b.place)
+      .map(({ id }) => id)
+    for (const token of Object.keys(root.model.vocab)) root.model.vocab[token] = shuffled[root.model.vocab[token]]
+    root.added_tokens[0].id = shuffled[0]
+    await writeFile(path, JSON.stringify(root))
+    const tokenizer = native.Tokenizer.load(folder)
+    for (const text of [fr, nasty, 'a<|endoftext|>b']) {
+      const ids = tokenizer.encode(text)
+      t.is(
+        ids.join(),
+        trained
+          .encode(text)
+          .map((id) => shuffled[id] as number)
+          .join(),
+      )
+      t.is(tokenizer.decode(ids), text)
+    }
+  })
+})
+
 test('lone surrogates are encoded as U+FFFD', (t) => {
   const tokenizer = train(['x'], [], [], 257)
   t.deepEqual(tokenizer.encode('a\ud800b\udc00'), tokenizer.encode('a\ufffdb\ufffd'))
   t.is(tokenizer.decode(tokenizer.encode('\ud83d')), '\ufffd')
+  const random = randomSource(11)
+  const units = [0, 65, 97, 127, 128, 0x7ff, 0x800, 0xd7ff, 0xd800, 0xdbff, 0xdc00, 0xdfff, 0xe000, 0xffff]
+  for (let i = 0; i < 2000; i++) {
+    const some = units.slice(0, 4 + random(11))
+    const text = String.fromCharCode(...Array.from({ length: random(40) }, () => some[random(some.length)] as number))
+    t.is(tokenizer.decode(tokenizer.encode(text)), Buffer.from(text).toString())
+  }
 })
 
 test('decoding replaces what is not UTF-8, part by part', (t) => {

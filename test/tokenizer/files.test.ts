@@ -130,6 +130,10 @@ const faults: [edit: (root: Json) => void, message: string][] = [
     (root) => root.model.merges.push('e nowhere'),
     'merge 144 ("e nowhere") needs the token "nowhere", which is not in the vocabulary',
   ],
+  [
+    (root) => root.model.merges.push('e \n\0'),
+    'merge 144 ("e   ") needs the token "  ", which is not in the vocabulary',
+  ],
   [(root) => root.model.merges.push('Q Q'), 'merge 144 ("Q Q") needs the token "QQ", which is not in the vocabulary'],
   [
     (root) => {

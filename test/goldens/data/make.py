@@ -88,6 +88,18 @@ with h5py.File("partly_written.h5", "w") as file:
 with open("contiguous_int32.h5", "rb") as whole, open("cut.h5", "wb") as cut:
     cut.write(whole.read()[:3000])
 
+# Bytes of the metadata changed so that HDF5 1.10 divides by zero, or writes out of bounds.
+for name, good, changes in (
+    ("damaged_chunks.h5", "gzip.h5", {751: 30, 960: 2}),
+    ("damaged_virtual.h5", "virtual.h5", {1905: 128, 2201: 246}),
+):
+    with open(good, "rb") as file:
+        content = bytearray(file.read())
+    for place, value in changes.items():
+        content[place] = value
+    with open(name, "wb") as file:
+        file.write(content)
+
 
 def shuffled(length, seed):
     order = np.arange(length)
