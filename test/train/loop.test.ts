@@ -92,6 +92,7 @@ test('stopped anywhere and started again, a run ends as one that was not', async
     const first = await train(folder, settings, options, faults, name)
     t.is(first.result.step, minibatch)
     t.is(first.result.stopped, true, name)
+    t.is(first.lines.at(-1), `stopped at step ${minibatch}: the same command goes on from there`)
     const second = await train(folder, settings, {}, {}, name)
     t.is(second.result.step, 60)
     t.is(second.result.validLoss, whole.result.validLoss)

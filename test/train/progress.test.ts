@@ -40,6 +40,6 @@ test('on a terminal: a bar with step, loss, tokens/s and time left', async (t) =
   t.deepEqual(lines, ['between'])
   t.regex(
     written.join(''),
-    /training =+ +11% \| 110 of 1,000 steps \| loss 3\.1000 \| 12\.3k tokens\/s \| .*steps\/s \| .* left/,
+    /training \[=+ +\] +11% \| 110 of 1,000 steps \| loss 3\.1000 \| 12\.3k tokens\/s \| .*steps\/s \| .* left/,
   )
 })

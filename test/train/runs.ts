@@ -58,7 +58,8 @@ export function makeRun(folder: string, settings: Settings = {}, runName = 'run'
     else if (['seed', 'split', 'precision', 'model'].includes(key)) config[key] = value
     else config.training_params[key] = value
   }
-  const configPath = join(folder, 'config.json')
+  // A file a process: a child may read its own while another is written.
+  const configPath = join(folder, `config-${process.pid}.json`)
   writeFileSync(configPath, JSON.stringify(config))
   return resolveRun(loadConfigFile(configPath, []), { configPath, projectName: 'project', runName, device: 'cpu' })
 }

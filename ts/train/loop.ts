@@ -74,14 +74,17 @@ export class TrainLoop {
 
   /** Trains to the end of the plan, or until the signal. What is due at a step is done before the next minibatch begins. */
   async run(): Promise<RunResult> {
-    const { plan, signal } = this.parts
+    const { plan, signal, progress } = this.parts
     for (;;) {
       const atEnd = this.step >= plan.steps
       // A stop leaves a validation that is due to the next start, which finds it undone in the state.
       if (signal?.aborted !== true && this.validationDue(atEnd)) await this.validate()
       const stop = signal?.aborted === true && !(atEnd && this.validatedStep === this.step)
       await this.saveWhatIsDue(atEnd || stop)
-      if (stop) return this.result(true)
+      if (stop) {
+        progress.line(`stopped at step ${this.step}: the same command goes on from there`)
+        return this.result(true)
+      }
       if (atEnd) break
       await this.minibatch()
       this.log()
