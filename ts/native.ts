@@ -32,6 +32,18 @@ export interface NativeTokenizerClass {
   load(folder: string): NativeTokenizer
 }
 
+/** The parts of the tokenizer one by one, for tests. */
+export interface NativeTokenizerParts {
+  /** Where the pieces of the pre-tokenizer start, in bytes of UTF-8; null when the processor lacks the instructions. */
+  pretokenize(text: string, implementation: 'scalar' | 'avx2' | 'avx512'): Uint32Array | null
+  /** The last place where the text may be cut without a change to the pieces; 0 when there is none. */
+  lastSafeCut(utf8: Uint8Array): number
+  /** Trains on texts, each a sequence, and on words with their counts. */
+  train(texts: string[], words: string[], counts: number[], vocabSize: number): NativeTokenizer
+  /** Ids of one piece by the definition of BPE: merge after merge. */
+  mergePiece(tokenizer: NativeTokenizer, piece: string): Int32Array
+}
+
 // --- native/addon/tokenize_folder_addon.cpp -----------------------------------------------------------------------
 
 /** What the reader of .txt files met. */
@@ -58,10 +70,11 @@ export interface EncodeFilesResult {
   dtype: 'int32' | 'uint16'
 }
 
+/** `chunkBytes` and `blockBytes` say how much text is taken at a time: for tests, no result depends on them. */
 export interface NativeTokenizeFolder {
   trainFiles(
     files: string[],
-    options: { vocabSize: number; threads: number },
+    options: { vocabSize: number; threads: number; chunkBytes?: number | undefined },
     control: NativeControl,
   ): Promise<TrainFilesResult>
   /** Writes `out` (HDF5, dataset `tokens`, 1-D, contiguous) from the files in the given order. */
@@ -69,11 +82,11 @@ export interface NativeTokenizeFolder {
     tokenizer: NativeTokenizer,
     files: string[],
     out: string,
-    options: { threads: number; dtype: 'auto' | 'int32' | 'uint16' },
+    options: { threads: number; dtype: 'auto' | 'int32' | 'uint16'; chunkBytes?: number | undefined },
     control: NativeControl,
   ): Promise<EncodeFilesResult>
   /** Writes the text of `file` reversed by code point to `out`. */
-  reverseFile(file: string, out: string, control: NativeControl): Promise<TextReport>
+  reverseFile(file: string, out: string, control: NativeControl, blockBytes?: number): Promise<TextReport>
 }
 
 // --- native/addon/token_store_addon.cpp -----------------------------------------------------------------------------
@@ -259,6 +272,16 @@ export interface NativeOps {
   ): Record<string, Float32Array>
   /** Best first. */
   availableIsas(): string[]
+// --- native/addon/file_lock_addon.cpp -------------------------------------------------------------------------------
+
+/** Held until release(), the end of the process, or its death: the operating system drops it. */
+export interface NativeFileLock {
+  release(): void
+}
+
+export interface NativeFileLockClass {
+  /** Throws AOT_CONFIG, naming the process that has it, when the lock is taken. */
+  new (path: string): NativeFileLock
 }
 
 // --------------------------------------------------------------------------------------------------------------------
@@ -268,9 +291,11 @@ export interface NativeAddon extends NativeTokenizeFolder, NativeOps {
   /** Processors this process may use. */
   availableCores(): number
   Tokenizer: NativeTokenizerClass
+  tokenizerParts: NativeTokenizerParts
   TokenStore: NativeTokenStoreClass
   BatchLoader: NativeBatchLoaderClass
   Engine: NativeEngineClass
+  FileLock: NativeFileLockClass
 }
 
 /** The package's folder, from dist/ts/native.js. */

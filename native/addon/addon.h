@@ -16,6 +16,7 @@ namespace aot::addon {
 
 // Each file of native/addon exports its classes and functions by one of these; addon.cpp lists them.
 __attribute__((weak)) void export_engine(Napi::Env env, Napi::Object exports);
+__attribute__((weak)) void export_file_lock(Napi::Env env, Napi::Object exports);
 __attribute__((weak)) void export_token_store(Napi::Env env, Napi::Object exports);
 __attribute__((weak)) void export_tokenizer(Napi::Env env, Napi::Object exports);
 __attribute__((weak)) void export_tokenize_folder(Napi::Env env, Napi::Object exports);

@@ -165,6 +165,9 @@ class Backend {
                    float* losses, const std::function<void(Lane&, const Slice&)>& body) = 0;
 
   virtual void zero_gradients() = 0;
+  // Sums the lanes' shares of the gradients into one, as if they had been read and written back. Done before each
+  // further minibatch of an accumulation, so that a run resumed in the middle of one adds in the same order.
+  virtual void fold_gradients() = 0;
   // Global norm in a fixed order, clip, AdamW, gradients to zero, weights_changed(). Returns the norm before clipping.
   // When it is not finite nothing but the gradients is touched: weights and moments stay, and the caller stops the run.
   virtual double optimizer_step(const AdamW& adamw) = 0;

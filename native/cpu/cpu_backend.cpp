@@ -160,6 +160,17 @@ void CpuBackend::zero_gradients() {
   });
 }
 
+void CpuBackend::fold_gradients() {
+  lanes_[0]->make_gradients();
+  const std::vector<float*> shares = gradient_shares();
+  pool_.split(table_->block_size(), [&](int64_t begin, int64_t end, int) {
+    for (size_t share = 1; share < shares.size(); share++) {
+      for (int64_t i = begin; i < end; i++) shares[0][i] += shares[share][i];
+      std::fill(shares[share] + begin, shares[share] + end, 0.f);
+    }
+  });
+}
+
 double CpuBackend::optimizer_step(const AdamW& adamw) {
   lanes_[0]->make_gradients();
   const std::vector<float*> shares = gradient_shares();

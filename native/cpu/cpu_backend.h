@@ -34,6 +34,7 @@ class CpuBackend final : public Backend {
   void run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets, float* losses,
            const std::function<void(Lane&, const Slice&)>& body) override;
   void zero_gradients() override;
+  void fold_gradients() override;
   double optimizer_step(const AdamW& adamw) override;
 
   // For the lanes.

@@ -47,6 +47,25 @@ void AtomicFile::write(const void* data, size_t bytes) {
   }
 }
 
+void AtomicFile::write_at(int64_t offset, const void* data, size_t bytes) {
+  const char* from = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t count = ::pwrite(fd_, from, bytes, offset);
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      fail_io("write", temporary_);
+    }
+    from += count;
+    bytes -= static_cast<size_t>(count);
+    offset += count;
+  }
+}
+
+void AtomicFile::truncate(int64_t bytes) {
+  if (::ftruncate(fd_, bytes) != 0) fail_io("cut", temporary_);
+  written_ = bytes;
+}
+
 void AtomicFile::commit() {
   if (::fsync(fd_) != 0) fail_io("flush", temporary_);
   if (::close(std::exchange(fd_, -1)) != 0) fail_io("close", temporary_);

@@ -19,6 +19,12 @@ class AtomicFile {
   void write(const void* data, size_t bytes);
   void write(std::string_view text) { write(text.data(), text.size()); }
   int64_t written() const { return written_; }
+  // Overwrites bytes that were written before.
+  void write_at(int64_t offset, const void* data, size_t bytes);
+  // Cuts the file to `bytes`; nothing may be written after it but by write_at().
+  void truncate(int64_t bytes);
+  // Where the bytes are until commit().
+  const std::string& temporary() const { return temporary_; }
   void commit();
 
  private:

@@ -72,6 +72,8 @@ class ReferenceBackend final : public Backend {
 
   void zero_gradients() override { std::fill(blocks_.gradients.begin(), blocks_.gradients.end(), 0.0f); }
 
+  void fold_gradients() override {}  // there is but one lane
+
   double optimizer_step(const AdamW& adamw) override {
     double squares = 0;
     for (float gradient : blocks_.gradients) squares += static_cast<double>(gradient) * gradient;

@@ -1,0 +1,462 @@
+// class Engine of ts/native.ts
+#include <cmath>
+#include <deque>
+#include <mutex>
+#include <optional>
+
+#include "addon/addon.h"
+#include "addon/token_store_addon.h"
+#include "train/engine.h"
+
+namespace aot::addon {
+namespace {
+
+constexpr double largest_safe_integer = 9007199254740991;
+
+Napi::Float32Array to_float32_array(Napi::Env env, const std::vector<float>& values) {
+  Napi::Float32Array array = Napi::Float32Array::New(env, values.size());
+  std::copy(values.begin(), values.end(), array.Data());
+  return array;
+}
+
+// A copy: what the caller does with the array afterwards makes no difference.
+std::vector<int32_t> ids_argument(const Napi::Value& value, const char* name) {
+  const Napi::Int32Array array = int32_argument(value, name);
+  const int32_t* data = array.Data();
+  return std::vector<int32_t>(data, data + array.ElementLength());
+}
+
+// A whole number from 0 to 2^64 - 1: a number where it is exact, a bigint beyond.
+uint64_t seed_argument(const Napi::Value& value) {
+  if (value.IsBigInt()) {
+    bool lossless = false;
+    const uint64_t seed = value.As<Napi::BigInt>().Uint64Value(&lossless);
+    if (lossless) return seed;
+    fail(ErrorCode::config, "seed must be a whole number from 0 to 2^64 - 1");
+  }
+  return static_cast<uint64_t>(integer_argument(value, "seed", 0, static_cast<int64_t>(largest_safe_integer)));
+}
+
+Napi::Value to_seed(Napi::Env env, uint64_t seed) {
+  if (static_cast<double>(seed) <= largest_safe_integer) return Napi::Number::New(env, static_cast<double>(seed));
+  return Napi::BigInt::New(env, seed);
+}
+
+ModelParams model_params_argument(const Napi::Value& value) {
+  const Napi::Object object = object_argument(value, "modelParams");
+  const Napi::Array names = object.GetPropertyNames();
+  ModelParams params;
+  for (uint32_t i = 0; i < names.Length(); i++) {
+    const std::string name = names.Get(i).ToString().Utf8Value();
+    const Napi::Value param = object.Get(names.Get(i));
+    if (param.IsUndefined()) continue;
+    if (param.IsNull()) {
+      params[name] = std::nullopt;
+    } else {
+      params[name] = number_argument(param, ("modelParams." + name).c_str());
+    }
+  }
+  return params;
+}
+
+int threads_argument(const Napi::Value& value) {
+  return is_given(value) ? static_cast<int>(integer_argument(value, "threads", 0, 1024)) : 0;
+}
+
+EngineOptions options_argument(const Napi::Value& value) {
+  const Napi::Object object = object_argument(value, "options");
+  EngineOptions options;
+  options.model = string_argument(object.Get("model"), "model");
+  options.params = model_params_argument(object.Get("modelParams"));
+  options.device = string_argument(object.Get("device"), "device");
+  const std::string precision = string_argument(object.Get("precision"), "precision");
+  if (precision != "fp32" && precision != "bf16") fail(ErrorCode::config, "precision must be fp32 or bf16");
+  options.precision = precision == "fp32" ? DType::fp32 : DType::bf16;
+  options.seed = seed_argument(object.Get("seed"));
+  if (const Napi::Value weights = optional_value(object, "weights"); is_given(weights)) {
+    options.weights = string_argument(weights, "weights");
+    if (options.weights.empty()) fail(ErrorCode::config, "weights must be the path of a safetensors file");
+  }
+  options.threads = threads_argument(object.Get("threads"));
+  return options;
+}
+
+// One call on an engine: run on a thread of the pool, or by whoever has to wait for it.
+class Task {
+ public:
+  Task(Napi::Env env, std::function<void()> work, std::function<Napi::Value(Napi::Env)> to_js)
+      : deferred_(env), work_(std::move(work)), to_js_(std::move(to_js)) {}
+
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+  // Does the work the first time it is called; a second caller waits until it is done.
+  void run() {
+    std::lock_guard lock(mutex_);
+    if (done_) return;
+    done_ = true;
+    try {
+      work_();
+    } catch (const Error& error) {
+      set_error(error_code_name(error.code()), error.what());
+    } catch (const std::bad_alloc&) {
+      set_error("AOT_MEMORY", "not enough memory for this: use smaller sizes, or a machine with more");
+    } catch (const std::exception& error) {
+      set_error("AOT_INTERNAL", error.what());
+    }
+  }
+
+  void settle(Napi::Env env) {
+    try {
+      if (code_) {
+        deferred_.Reject(make_error(env, code_, message_).Value());
+      } else {
+        deferred_.Resolve(to_js_(env));
+      }
+    } catch (const Napi::Error& error) {
+      deferred_.Reject(error.Value());
+    } catch (const std::exception& error) {
+      deferred_.Reject(make_error(env, "AOT_INTERNAL", error.what()).Value());
+    }
+  }
+
+ private:
+  void set_error(const char* code, const char* message) {
+    code_ = code;
+    message_ = message;
+  }
+
+  Napi::Promise::Deferred deferred_;
+  std::function<void()> work_;
+  std::function<Napi::Value(Napi::Env)> to_js_;
+  std::mutex mutex_;
+  bool done_ = false;
+  const char* code_ = nullptr;
+  std::string message_;
+};
+
+// Calls wait in a queue that only the event loop touches; one at a time is on a thread, so an engine never holds more
+// than one thread of the pool. A synchronous call does what is waiting before it itself.
+class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(
+        env, "Engine",
+        {InstanceAccessor("options", &EngineWrap::options, nullptr),
+         InstanceAccessor("description", &EngineWrap::description, nullptr),
+         InstanceAccessor("parameterCount", &EngineWrap::parameter_count, nullptr),
+         InstanceAccessor("minibatch", &EngineWrap::minibatch, nullptr),
+         InstanceAccessor("optimizerSteps", &EngineWrap::optimizer_steps, nullptr),
+         InstanceMethod("forward", &EngineWrap::forward), InstanceMethod("accumulate", &EngineWrap::accumulate),
+         InstanceMethod("accumulateFrom", &EngineWrap::accumulate_from),
+         InstanceMethod("evaluate", &EngineWrap::evaluate), InstanceMethod("evaluateFrom", &EngineWrap::evaluate_from),
+         InstanceMethod("optimizerStep", &EngineWrap::optimizer_step),
+         InstanceMethod("parameters", &EngineWrap::parameters), InstanceMethod("gradients", &EngineWrap::gradients),
+         InstanceMethod("save", &EngineWrap::save), InstanceMethod("generate", &EngineWrap::generate),
+         InstanceMethod("close", &EngineWrap::close)});
+  }
+
+  static Napi::Object wrap(Napi::Env env, const Napi::FunctionReference& constructor, std::unique_ptr<Engine> engine) {
+    incoming = std::move(engine);
+    (void)env;
+    return constructor.New({});
+  }
+
+  explicit EngineWrap(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<EngineWrap>(info), engine_(std::move(incoming)) {
+    if (!engine_) throw make_error(info.Env(), "AOT_CONFIG", "an Engine is made by Engine.create() or Engine.load()");
+  }
+
+ private:
+  // Handed over to the constructor, which JavaScript calls.
+  static thread_local std::unique_ptr<Engine> incoming;
+
+  void check_open() const {
+    if (closed_) fail(ErrorCode::config, "the engine is closed: make another one");
+  }
+
+  // work(engine) off the event loop, after the calls made before; the promise gets to_js(env, result).
+  template <class Work, class ToJs>
+  Napi::Value enqueue(Napi::Env env, Work work, ToJs to_js) {
+    check_open();
+    using Result = decltype(work(*engine_));
+    auto result = std::make_shared<std::optional<Result>>();
+    auto task = std::make_shared<Task>(
+        env, [this, work = std::move(work), result]() mutable { result->emplace(work(*engine_)); },
+        [to_js, result](Napi::Env settled) -> Napi::Value { return to_js(settled, **result); });
+    tasks_.push_back(task);
+    start_next(env);
+    return task->promise();
+  }
+
+  void start_next(Napi::Env env) {
+    if (on_thread_ || tasks_.empty()) return;
+    on_thread_ = true;
+    const std::shared_ptr<Task> task = tasks_.front();
+    const auto work = [task] {
+      task->run();
+      return true;
+    };
+    const auto then = [this, task](Napi::Env settled, bool) -> Napi::Value {
+      tasks_.pop_front();
+      on_thread_ = false;
+      task->settle(settled);
+      start_next(settled);
+      if (closed_ && tasks_.empty()) engine_.reset();
+      return settled.Undefined();
+    };
+    run_async(env, work, then, {Value()});
+  }
+
+  // The engine, when all calls made before are done.
+  Engine& after_tasks() {
+    check_open();
+    for (const std::shared_ptr<Task>& task : tasks_) task->run();
+    return *engine_;
+  }
+
+  Napi::Value options(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      check_open();
+      const Napi::Env env = info.Env();
+      const EngineOptions& options = engine_->options();
+      Napi::Object params = Napi::Object::New(env);
+      for (const auto& [key, value] : options.params) {
+        params.Set(key, value ? Napi::Number::New(env, *value).As<Napi::Value>() : env.Null());
+      }
+      Napi::Object object = Napi::Object::New(env);
+      object.Set("model", options.model);
+      object.Set("modelParams", params);
+      object.Set("device", options.device);
+      object.Set("precision", options.precision == DType::fp32 ? "fp32" : "bf16");
+      object.Set("seed", to_seed(env, options.seed));
+      return object;
+    });
+  }
+
+  template <class Value>
+  Napi::Value getter(const Napi::CallbackInfo& info, Value value) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      check_open();
+      return value(info.Env());
+    });
+  }
+  Napi::Value description(const Napi::CallbackInfo& info) {
+    return getter(info, [&](Napi::Env env) { return Napi::String::New(env, engine_->description()); });
+  }
+  Napi::Value parameter_count(const Napi::CallbackInfo& info) {
+    return getter(info, [&](Napi::Env env) {
+      return Napi::Number::New(env, static_cast<double>(engine_->table().element_count()));
+    });
+  }
+  Napi::Value minibatch(const Napi::CallbackInfo& info) {
+    return getter(info, [&](Napi::Env env) { return Napi::Number::New(env, engine_->minibatch()); });
+  }
+  Napi::Value optimizer_steps(const Napi::CallbackInfo& info) {
+    return getter(
+        info, [&](Napi::Env env) { return Napi::Number::New(env, static_cast<double>(engine_->optimizer_steps())); });
+  }
+
+  static int64_t batch_argument(const Napi::Value& value) {
+    return integer_argument(value, "batch", 1, std::numeric_limits<int32_t>::max());
+  }
+
+  Napi::Value forward(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      auto inputs = ids_argument(info[0], "inputs");
+      const int64_t batch = batch_argument(info[1]);
+      const int64_t window = static_cast<int64_t>(inputs.size()) / batch;
+      return enqueue(
+          info.Env(), [=](Engine& engine) { return std::pair(engine.forward(inputs, batch), engine.vocab_size()); },
+          [=](Napi::Env env, const auto& result) {
+            Napi::Array shape = Napi::Array::New(env, 3);
+            shape.Set(0u, static_cast<double>(batch));
+            shape.Set(1u, static_cast<double>(window));
+            shape.Set(2u, result.second);
+            Napi::Object object = Napi::Object::New(env);
+            object.Set("logits", to_float32_array(env, result.first));
+            object.Set("shape", shape);
+            return object;
+          });
+    });
+  }
+
+  static Napi::Object loss_object(Napi::Env env, double loss) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("loss", loss);
+    return object;
+  }
+  static Napi::Object losses_object(Napi::Env env, const std::vector<float>& losses) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("losses", to_float32_array(env, losses));
+    return object;
+  }
+
+  Napi::Value accumulate(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      auto inputs = ids_argument(info[0], "inputs"), targets = ids_argument(info[1], "targets");
+      const int64_t batch = batch_argument(info[2]);
+      const double scale = number_argument(info[3], "scale");
+      return enqueue(
+          info.Env(), [=](Engine& engine) { return engine.accumulate(inputs, targets, batch, scale); }, loss_object);
+    });
+  }
+
+  Napi::Value accumulate_from(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      const std::shared_ptr<BatchLoader> loader = unwrap_batch_loader(info[0]);
+      const double scale = number_argument(info[1], "scale");
+      return enqueue(
+          info.Env(),
+          [=](Engine& engine) {
+            const Batch batch = loader->next();
+            return engine.accumulate(batch.inputs, batch.targets, loader->batch_size(), scale);
+          },
+          loss_object);
+    });
+  }
+
+  Napi::Value evaluate(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      auto inputs = ids_argument(info[0], "inputs"), targets = ids_argument(info[1], "targets");
+      const int64_t batch = batch_argument(info[2]);
+      return enqueue(
+          info.Env(), [=](Engine& engine) { return engine.evaluate(inputs, targets, batch); }, losses_object);
+    });
+  }
+
+  Napi::Value evaluate_from(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      const std::shared_ptr<BatchLoader> loader = unwrap_batch_loader(info[0]);
+      return enqueue(
+          info.Env(),
+          [=](Engine& engine) {
+            const Batch batch = loader->next();
+            return engine.evaluate(batch.inputs, batch.targets, loader->batch_size());
+          },
+          losses_object);
+    });
+  }
+
+  Napi::Value optimizer_step(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      const Napi::Object given = object_argument(info[0], "options");
+      const double lr = number_argument(given.Get("lr"), "lr"), clip = number_argument(given.Get("clip"), "clip");
+      return enqueue(
+          info.Env(), [=](Engine& engine) { return engine.optimizer_step(lr, clip); },
+          [](Napi::Env env, double norm) {
+            Napi::Object object = Napi::Object::New(env);
+            object.Set("gradNorm", norm);
+            return object;
+          });
+    });
+  }
+
+  Napi::Value export_block(const Napi::CallbackInfo& info, Block block) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      const Napi::Env env = info.Env();
+      Engine& engine = after_tasks();
+      const ParameterTable& table = engine.table();
+      Napi::Array tensors = Napi::Array::New(env, static_cast<size_t>(table.count()));
+      for (ParameterId id = 0; id < table.count(); id++) {
+        Napi::HandleScope scope(env);
+        const Parameter& parameter = table[id];
+        Napi::Array shape = Napi::Array::New(env, parameter.shape.size());
+        for (size_t i = 0; i < parameter.shape.size(); i++) {
+          shape.Set(static_cast<uint32_t>(i), static_cast<double>(parameter.shape[i]));
+        }
+        Napi::Object tensor = Napi::Object::New(env);
+        tensor.Set("shape", shape);
+        tensor.Set("data", to_float32_array(env, engine.read(block, id)));
+        Napi::Array pair = Napi::Array::New(env, 2);
+        pair.Set(0u, parameter.name);
+        pair.Set(1u, tensor);
+        tensors.Set(static_cast<uint32_t>(id), pair);
+      }
+      return tensors;
+    });
+  }
+  Napi::Value parameters(const Napi::CallbackInfo& info) { return export_block(info, Block::weights); }
+  Napi::Value gradients(const Napi::CallbackInfo& info) { return export_block(info, Block::gradients); }
+
+  Napi::Value save(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      const std::string folder = string_argument(info[0], "folder");
+      return enqueue(
+          info.Env(),
+          [=](Engine& engine) {
+            engine.save(folder);
+            return true;
+          },
+          [](Napi::Env env, bool) { return env.Undefined(); });
+    });
+  }
+
+  Napi::Value generate(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      auto prompt = ids_argument(info[0], "prompt");
+      const Napi::Object given = object_argument(info[1], "options");
+      constexpr int64_t most = std::numeric_limits<int32_t>::max();
+      GenerateOptions options;
+      options.tokens = integer_argument(given.Get("tokens"), "tokens", 0, most);
+      options.temperature = number_argument(given.Get("temperature"), "temperature");
+      options.top_k = integer_argument(given.Get("topK"), "topK", 0, most);
+      options.seed = seed_argument(given.Get("seed"));
+      return enqueue(
+          info.Env(), [=](Engine& engine) { return engine.generate(prompt, options); },
+          [](Napi::Env env, const std::vector<int32_t>& tokens) {
+            Napi::Int32Array array = Napi::Int32Array::New(env, tokens.size());
+            std::copy(tokens.begin(), tokens.end(), array.Data());
+            Napi::Object object = Napi::Object::New(env);
+            object.Set("tokens", array);
+            return object;
+          });
+    });
+  }
+
+  // Calls made before still come to their end; the memory is given back after them.
+  Napi::Value close(const Napi::CallbackInfo& info) {
+    closed_ = true;
+    if (tasks_.empty()) engine_.reset();
+    return info.Env().Undefined();
+  }
+
+  std::unique_ptr<Engine> engine_;
+  std::deque<std::shared_ptr<Task>> tasks_;  // not settled yet, in the order of the calls
+  bool on_thread_ = false;                   // the first of them is
+  bool closed_ = false;
+};
+
+thread_local std::unique_ptr<Engine> EngineWrap::incoming;
+
+}  // namespace
+
+void export_engine(Napi::Env env, Napi::Object exports) {
+  Napi::Function engine_class = EngineWrap::define(env);
+  const auto constructor = std::make_shared<Napi::FunctionReference>(Napi::Persistent(engine_class));
+  // make() off the event loop, then the object around it.
+  const auto make_async = [constructor](Napi::Env env, std::function<std::unique_ptr<Engine>()> make) {
+    return run_async(env, std::move(make), [constructor](Napi::Env settled, std::unique_ptr<Engine>& engine) {
+      return EngineWrap::wrap(settled, *constructor, std::move(engine));
+    });
+  };
+  const auto create = [make_async](const Napi::CallbackInfo& info) -> Napi::Value {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      const EngineOptions options = options_argument(info[0]);
+      return make_async(info.Env(), [options] { return Engine::create(options); });
+    });
+  };
+  const auto load = [make_async](const Napi::CallbackInfo& info) -> Napi::Value {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      const std::string folder = string_argument(info[0], "folder");
+      const Napi::Object given = object_argument(info[1], "options");
+      const std::string device = string_argument(given.Get("device"), "device");
+      const int threads = threads_argument(given.Get("threads"));
+      return make_async(info.Env(), [=] { return Engine::load(folder, device, threads); });
+    });
+  };
+  engine_class.Set("create", Napi::Function::New(env, create, "create"));
+  engine_class.Set("load", Napi::Function::New(env, load, "load"));
+  exports.Set("Engine", engine_class);
+}
+
+}  // namespace aot::addon

@@ -1,0 +1,14 @@
+// defines: aot::addon::unwrap_batch_loader
+#pragma once
+#include <napi.h>
+
+#include <memory>
+
+#include "data/batch_loader.h"
+
+namespace aot::addon {
+
+// The loader behind a BatchLoader object of JavaScript. AOT_CONFIG when the value is none, or is closed.
+std::shared_ptr<BatchLoader> unwrap_batch_loader(Napi::Value value);
+
+}  // namespace aot::addon

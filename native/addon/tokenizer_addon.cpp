@@ -1,0 +1,170 @@
+#include "addon/tokenizer_addon.h"
+
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "tokenizer/bpe_trainer.h"
+#include "tokenizer/pretokenize.h"
+#include "tokenizer/tokenizer_json.h"
+
+namespace aot::addon {
+namespace {
+
+constexpr napi_type_tag tokenizer_tag = {0x6f1d2b7c94e84a55, 0xa3c0517e88d94b02};
+
+// The class of each environment (main thread, worker threads), until it is torn down.
+std::mutex constructors_mutex;
+std::unordered_map<napi_env, Napi::FunctionReference> constructors;
+
+// What wrap() hands to the constructor it calls.
+thread_local std::shared_ptr<const BpeModel> model_to_wrap;
+
+Napi::Function constructor_of(Napi::Env env) {
+  const std::lock_guard lock(constructors_mutex);
+  return constructors.at(env).Value();
+}
+
+// --- For tests: the parts of the tokenizer one by one.
+
+// pretokenize(text, implementation) -> Uint32Array of the pieces' starts in bytes, or null without that implementation.
+Napi::Value test_pretokenize(const Napi::CallbackInfo& info) {
+  std::string text = string_argument(info[0], "text");
+  const std::string name = string_argument(info[1], "implementation");
+  const Pretokenizer pretokenizer = pretokenizer_named(name);
+  if (!pretokenizer) return info.Env().Null();
+  const size_t bytes = text.size();
+  text.append(pretokenize_padding, ' ');
+  std::vector<uint32_t> starts(bytes + pretokenize_padding);
+  const size_t pieces = pretokenizer(reinterpret_cast<const uint8_t*>(text.data()), bytes, starts.data());
+  Napi::Uint32Array result = Napi::Uint32Array::New(info.Env(), pieces);
+  std::copy_n(starts.data(), pieces, result.Data());
+  return result;
+}
+
+// lastSafeCut(bytes: Uint8Array) -> number
+Napi::Value test_last_safe_cut(const Napi::CallbackInfo& info) {
+  const Napi::Uint8Array bytes = info[0].As<Napi::Uint8Array>();
+  const std::string_view text(reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength());
+  return Napi::Number::New(info.Env(), static_cast<double>(last_safe_cut(text)));
+}
+
+// train(texts, words, counts, vocabSize): from texts, each a sequence, and from words with their counts.
+Napi::Value test_train(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    const Napi::Array texts = info[0].As<Napi::Array>(), words = info[1].As<Napi::Array>();
+    const Napi::Array counts = info[2].As<Napi::Array>();
+    WordCounts from_texts, from_words;
+    for (uint32_t i = 0; i < texts.Length(); i++) from_texts.add_text(string_argument(texts[i], "text"));
+    for (uint32_t i = 0; i < words.Length(); i++) {
+      const int64_t count = integer_argument(counts[i], "count", 1, int64_t{1} << 53);
+      from_words.add_word(string_argument(words[i], "word"), static_cast<uint64_t>(count));
+    }
+    from_texts.merge(from_words);
+    const int64_t vocab_size = integer_argument(info[3], "vocabSize", 1, INT32_MAX);
+    return Napi::Value(TokenizerWrap::wrap(info.Env(), train_bpe(from_texts, static_cast<int>(vocab_size), nullptr)));
+  });
+}
+
+// mergePiece(tokenizer, piece) -> Int32Array: the ids of one piece, by the definition.
+Napi::Value test_merge_piece(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    const std::shared_ptr<const BpeModel> model = TokenizerWrap::unwrap(info[0]);
+    const std::string piece = string_argument(info[1], "piece");
+    std::vector<uint32_t> ids(piece.size());
+    const size_t count = model->merge_piece(reinterpret_cast<const uint8_t*>(piece.data()), piece.size(), ids.data());
+    Napi::Int32Array result = Napi::Int32Array::New(info.Env(), count);
+    std::copy_n(ids.data(), count, result.Data());
+    return Napi::Value(result);
+  });
+}
+
+}  // namespace
+
+Napi::Function TokenizerWrap::define(Napi::Env env) {
+  const Napi::Function constructor = DefineClass(
+      env, "NativeTokenizer",
+      {StaticMethod("load", &TokenizerWrap::load), InstanceAccessor("vocabSize", &TokenizerWrap::vocab_size, nullptr),
+       InstanceMethod("encode", &TokenizerWrap::encode), InstanceMethod("decode", &TokenizerWrap::decode),
+       InstanceMethod("save", &TokenizerWrap::save)});
+  {
+    const std::lock_guard lock(constructors_mutex);
+    constructors[env] = Napi::Persistent(constructor);
+  }
+  env.AddCleanupHook([env = napi_env(env)] {
+    const std::lock_guard lock(constructors_mutex);
+    constructors.erase(env);
+  });
+  return constructor;
+}
+
+Napi::Object TokenizerWrap::wrap(Napi::Env env, std::shared_ptr<const BpeModel> model) {
+  model_to_wrap = std::move(model);
+  return constructor_of(env).New({});
+}
+
+std::shared_ptr<const BpeModel> TokenizerWrap::unwrap(Napi::Value value) {
+  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&tokenizer_tag)) {
+    throw make_error(value.Env(), "AOT_CONFIG", "tokenizer must be a tokenizer: load or train one");
+  }
+  return TokenizerWrap::Unwrap(value.As<Napi::Object>())->model_;
+}
+
+TokenizerWrap::TokenizerWrap(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<TokenizerWrap>(info), model_(std::exchange(model_to_wrap, nullptr)) {
+  if (!model_) throw make_error(info.Env(), "AOT_CONFIG", "a tokenizer is loaded or trained, not constructed");
+  info.This().As<Napi::Object>().TypeTag(&tokenizer_tag);
+}
+
+Napi::Value TokenizerWrap::load(const Napi::CallbackInfo& info) {
+  return guard(info.Env(),
+               [&] { return Napi::Value(wrap(info.Env(), load_tokenizer(string_argument(info[0], "folder")))); });
+}
+
+Napi::Value TokenizerWrap::vocab_size(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(model_->vocab_size()));
+}
+
+Napi::Value TokenizerWrap::encode(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    const std::string text = string_argument(info[0], "text");  // lone surrogates become U+FFFD
+    if (!encoder_) encoder_ = std::make_unique<BpeEncoder>(model_);
+    ids_.clear();
+    encoder_->encode_with_added_tokens(text, ids_);
+    Napi::Int32Array result = Napi::Int32Array::New(info.Env(), ids_.size());
+    std::copy(ids_.begin(), ids_.end(), result.Data());
+    if (ids_.capacity() > size_t{1} << 20) ids_ = {};
+    return Napi::Value(result);
+  });
+}
+
+Napi::Value TokenizerWrap::decode(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    const Napi::Int32Array ids = int32_argument(info[0], "ids");
+    return Napi::Value(Napi::String::New(info.Env(), model_->decode(ids.Data(), ids.ElementLength())));
+  });
+}
+
+Napi::Value TokenizerWrap::save(const Napi::CallbackInfo& info) {
+  std::string folder = string_argument(info[0], "folder");
+  return run_async(
+      info.Env(),
+      [model = model_, folder = std::move(folder)] {
+        save_tokenizer(*model, folder);
+        return 0;
+      },
+      [](Napi::Env env, int) { return env.Undefined(); });
+}
+
+void export_tokenizer(Napi::Env env, Napi::Object exports) {
+  exports.Set("Tokenizer", TokenizerWrap::define(env));
+  Napi::Object parts = Napi::Object::New(env);
+  parts.Set("pretokenize", Napi::Function::New(env, test_pretokenize));
+  parts.Set("lastSafeCut", Napi::Function::New(env, test_last_safe_cut));
+  parts.Set("train", Napi::Function::New(env, test_train));
+  parts.Set("mergePiece", Napi::Function::New(env, test_merge_piece));
+  exports.Set("tokenizerParts", parts);
+}
+
+}  // namespace aot::addon

@@ -1,0 +1,53 @@
+#include "io/file_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "backend/error.h"
+
+namespace aot {
+namespace {
+
+std::string holder(int fd) {
+  char text[32];
+  const ssize_t count = ::pread(fd, text, sizeof text, 0);
+  std::string number;
+  for (ssize_t i = 0; i < count && text[i] >= '0' && text[i] <= '9'; ++i) number += text[i];
+  return number.empty() ? "another process" : "process " + number;
+}
+
+}  // namespace
+
+FileLock::FileLock(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0) fail(ErrorCode::io, "cannot open the lock " + path + ": " + std::strerror(errno));
+  int result;
+  do {
+    result = ::flock(fd, LOCK_EX | LOCK_NB);
+  } while (result != 0 && errno == EINTR);
+  if (result != 0) {
+    const int error = errno;
+    const std::string who = error == EWOULDBLOCK ? holder(fd) : "";
+    ::close(fd);
+    if (error == EWOULDBLOCK) {
+      fail(ErrorCode::config, "this run is being trained by " + who + " (it holds " + path +
+                                  "): wait for it to end, or give another --run-name");
+    }
+    fail(ErrorCode::io, "cannot lock " + path + ": " + std::strerror(error));
+  }
+  fd_ = fd;
+  // For people only: a failure to write it changes nothing about the lock.
+  const std::string number = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(fd_, 0) != 0 || ::pwrite(fd_, number.data(), number.size(), 0) < 0) return;
+}
+
+void FileLock::release() {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+}  // namespace aot

@@ -1,0 +1,181 @@
+#include "tokenizer/bpe_model.h"
+
+#include <bit>
+#include <queue>
+#include <unordered_set>
+#include <utility>
+
+#include "backend/error.h"
+#include "tokenizer/byte_alphabet.h"
+#include "tokenizer/token_trie.h"
+#include "tokenizer/utf8.h"
+
+namespace aot {
+
+MergeTable::MergeTable(const std::vector<Merge>& merges) {
+  const size_t size = std::bit_ceil(merges.size() * 2 + 2);
+  shift_ = 64 - std::countr_zero(size);
+  entries_.assign(size, Entry{0, 0, none, 0});
+  for (size_t rank = 0; rank < merges.size(); rank++) {
+    const Merge& merge = merges[rank];
+    size_t at = slot(merge.left, merge.right);
+    while (entries_[at].rank != none && (entries_[at].left != merge.left || entries_[at].right != merge.right)) {
+      at = (at + 1) & (size - 1);
+    }
+    // Of a pair listed twice the later rank holds, as in Hugging Face's map.
+    entries_[at] = {merge.left, merge.right, static_cast<uint32_t>(rank), merge.result};
+  }
+}
+
+const MergeTable::Entry* MergeTable::find(uint32_t left, uint32_t right) const {
+  for (size_t at = slot(left, right);; at = (at + 1) & (entries_.size() - 1)) {
+    const Entry& entry = entries_[at];
+    if (entry.rank == none) return nullptr;
+    if (entry.left == left && entry.right == right) return &entry;
+  }
+}
+
+BpeModel::BpeModel(BpeParts parts) : parts_(std::move(parts)), merge_table_(parts_.merges) {
+  collect_tokens();
+  for (const Merge& merge : parts_.merges) {
+    for (const uint32_t id : {merge.left, merge.right, merge.result}) {
+      if (id >= vocab_size())
+        fail(ErrorCode::data, "a merge names the id " + std::to_string(id) + ", which is no token");
+    }
+  }
+  trie_ = TokenTrie::build(parts_.merges, byte_ids_, token_bytes_);
+  if (parts_.ignore_merges) collect_whole_words();
+}
+
+BpeModel::~BpeModel() = default;
+
+void BpeModel::collect_tokens() {
+  size_t size = parts_.vocabulary.size();
+  for (const AddedToken& added : parts_.added_tokens) size = std::max(size, size_t{added.id} + 1);
+  if (size > size_t{1} << 31) fail(ErrorCode::data, "the vocabulary has more than 2^31 ids");
+  token_bytes_.resize(size);
+  std::fill(std::begin(byte_ids_), std::end(byte_ids_), MergeTable::none);
+  std::unordered_set<std::string_view> seen;
+  const ByteAlphabet& alphabet = byte_alphabet();
+  for (uint32_t id = 0; id < parts_.vocabulary.size(); id++) {
+    const std::string& token = parts_.vocabulary[id];
+    if (token.empty()) continue;
+    if (!seen.insert(token).second) fail(ErrorCode::data, "the token \"" + token + "\" has two ids");
+    std::optional<std::string> bytes = alphabet.bytes(token);
+    if (bytes && bytes->size() == 1) byte_ids_[static_cast<uint8_t>((*bytes)[0])] = id;
+    token_bytes_[id] = bytes ? std::move(*bytes) : token;
+  }
+  for (const AddedToken& added : parts_.added_tokens) {
+    std::string& bytes = token_bytes_[added.id];
+    const bool in_vocabulary = added.id < parts_.vocabulary.size() && !parts_.vocabulary[added.id].empty();
+    if (added.content.empty()) {
+      fail(ErrorCode::data, "the added token with the id " + std::to_string(added.id) + " is empty");
+    }
+    if (in_vocabulary ? parts_.vocabulary[added.id] != added.content : !bytes.empty()) {
+      fail(ErrorCode::data, "two tokens have the id " + std::to_string(added.id));
+    }
+    if (!in_vocabulary) {
+      if (!seen.insert(added.content).second) fail(ErrorCode::data, "the token \"" + added.content + "\" has two ids");
+      bytes = alphabet.bytes(added.content).value_or(added.content);
+    }
+  }
+  for (size_t id = 0; id < size; id++) {
+    if (token_bytes_[id].empty()) {
+      fail(ErrorCode::data, "the vocabulary has " + std::to_string(size) + " ids, but none of its tokens has the id " +
+                                std::to_string(id));
+    }
+  }
+  for (int byte = 0; byte < 256; byte++) {
+    if (byte_ids_[byte] == MergeTable::none) {
+      const char character = static_cast<char>(byte);
+      fail(ErrorCode::data, "the vocabulary has no token \"" + alphabet.characters({&character, 1}) +
+                                "\" for the byte " + std::to_string(byte) +
+                                ": only byte-level vocabularies with all 256 bytes are supported");
+    }
+  }
+}
+
+void BpeModel::collect_whole_words() {
+  std::vector<uint32_t> ids;
+  for (uint32_t id = 0; id < parts_.vocabulary.size(); id++) {
+    if (!byte_alphabet().bytes(parts_.vocabulary[id])) continue;
+    const std::string& bytes = token_bytes_[id];
+    ids.resize(bytes.size());
+    const size_t count = merge_piece(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(), ids.data());
+    if (count != 1 || ids[0] != id) whole_words_.emplace(bytes, id);
+  }
+}
+
+size_t BpeModel::encode_piece(const uint8_t* piece, size_t bytes, uint32_t* ids) const {
+  if (!whole_words_.empty()) {
+    const auto found = whole_words_.find(std::string(reinterpret_cast<const char*>(piece), bytes));
+    if (found != whole_words_.end()) {
+      ids[0] = found->second;
+      return 1;
+    }
+  }
+  return trie_ ? trie_->encode(piece, bytes, ids) : merge_piece(piece, bytes, ids);
+}
+
+size_t BpeModel::merge_piece(const uint8_t* piece, size_t bytes, uint32_t* ids) const {
+  // Symbols are a linked list over the bytes; one that was merged into its left neighbour is marked dead.
+  struct Symbol {
+    uint32_t id;
+    int64_t previous, next;
+    bool alive;
+  };
+  struct Candidate {
+    uint32_t rank;
+    int64_t position;
+    uint32_t result;
+    bool operator<(const Candidate& other) const {
+      return rank != other.rank ? rank > other.rank : position > other.position;
+    }
+  };
+  std::vector<Symbol> symbols(bytes);
+  std::priority_queue<Candidate> queue;
+  const auto propose = [&](int64_t position) {
+    if (position < 0 || symbols[position].next < 0) return;
+    if (const auto* merge = merge_table_.find(symbols[position].id, symbols[symbols[position].next].id)) {
+      queue.push({merge->rank, position, merge->result});
+    }
+  };
+  const int64_t count = static_cast<int64_t>(bytes);
+  for (int64_t i = 0; i < count; i++) symbols[i] = {byte_ids_[piece[i]], i - 1, i + 1 < count ? i + 1 : -1, true};
+  for (int64_t i = 0; i < count; i++) propose(i);
+  while (!queue.empty()) {
+    const Candidate top = queue.top();
+    queue.pop();
+    Symbol& left = symbols[top.position];
+    if (!left.alive || left.next < 0) continue;
+    Symbol& right = symbols[left.next];
+    const auto* merge = merge_table_.find(left.id, right.id);
+    if (!merge || merge->result != top.result) continue;  // the pair has changed since
+    left.id = top.result;
+    right.alive = false;
+    left.next = right.next;
+    if (left.next >= 0) symbols[left.next].previous = top.position;
+    propose(left.previous);
+    propose(top.position);
+  }
+  size_t written = 0;
+  for (const Symbol& symbol : symbols) {
+    if (symbol.alive) ids[written++] = symbol.id;
+  }
+  return written;
+}
+
+std::string BpeModel::decode(const int32_t* ids, size_t count) const {
+  std::string bytes;
+  for (size_t i = 0; i < count; i++) {
+    if (ids[i] < 0 || static_cast<size_t>(ids[i]) >= vocab_size()) {
+      fail(ErrorCode::data, "the id " + std::to_string(ids[i]) + " (at position " + std::to_string(i) +
+                                ") is outside the tokenizer's vocabulary of " + std::to_string(vocab_size()) +
+                                ": the ids come from another tokenizer");
+    }
+    bytes += token_bytes_[ids[i]];
+  }
+  return replace_invalid_utf8(bytes);
+}
+
+}  // namespace aot

@@ -1,0 +1,20 @@
+// defines: aot::train_bpe
+#pragma once
+#include <atomic>
+#include <memory>
+
+#include "tokenizer/bpe_model.h"
+#include "tokenizer/word_counts.h"
+
+namespace aot {
+
+// The token that ends a document: id 0 of trained vocabularies.
+inline constexpr const char* end_of_text = "<|endoftext|>";
+
+// Trains byte-level BPE: <|endoftext|> = 0, the 256 bytes, then one token a merge, until the vocabulary has vocab_size
+// ids or no pair is left. Each merge takes the pair that occurs most often, of equals the one with the smaller ids.
+// Equal to Hugging Face's trainer, but that counts are 64 bit (its pair counts wrap at 2^31). A vocab_size of 257 or
+// less gives no merges. AOT_CONFIG when *stop (may be null) becomes true.
+std::shared_ptr<const BpeModel> train_bpe(const WordCounts& words, int vocab_size, const std::atomic<bool>* stop);
+
+}  // namespace aot

@@ -1,0 +1,164 @@
+#include "train/engine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "backend/error.h"
+#include "backend/memory.h"
+
+namespace aot {
+
+Engine::Engine(const EngineOptions& options) : options_(options) {
+  model_ = make_model(options.model, options.params, options.precision);
+  options_.params = model_->params();
+  // The four blocks; a backend checks what it needs beyond them.
+  require_memory(4.0 * sizeof(float) * static_cast<double>(table().block_size()),
+                 "a model of " + std::to_string(table().element_count()) + " parameters with its optimizer");
+  backend_ = make_backend(options.device, table(), {options.precision, options.threads});
+}
+
+std::unique_ptr<Engine> Engine::create(const EngineOptions& options) {
+  std::unique_ptr<Engine> engine(new Engine(options));
+  if (options.weights.empty()) {
+    for (ParameterId id = 0; id < engine->table().count(); id++) {
+      engine->write(Block::weights, id, initial_values(engine->table(), id, options.seed));
+    }
+    engine->backend_->weights_changed();
+  } else {
+    engine->read_weights(SafetensorsReader(options.weights));
+  }
+  return engine;
+}
+
+int Engine::check_batch(std::span<const int32_t> inputs, int64_t batch) const {
+  constexpr int64_t most = std::numeric_limits<int32_t>::max();
+  if (batch < 1 || batch > most) fail(ErrorCode::config, "batch must be a whole number from 1 on");
+  const auto count = static_cast<int64_t>(inputs.size());
+  if (count == 0 || count % batch != 0) {
+    fail(ErrorCode::data, "inputs holds " + std::to_string(count) +
+                              " ids, which is no whole number of tokens for each of " + std::to_string(batch) +
+                              " sequences");
+  }
+  const int64_t window = count / batch;
+  if (window > model_->attn_length()) {
+    fail(ErrorCode::data, "inputs holds windows of " + std::to_string(window) + " tokens: the model's attn_length is " +
+                              std::to_string(model_->attn_length()));
+  }
+  check_ids(inputs, "inputs");
+  return static_cast<int>(window);
+}
+
+void Engine::check_ids(std::span<const int32_t> ids, const char* what) const {
+  for (size_t i = 0; i < ids.size(); i++) {
+    if (ids[i] < 0 || ids[i] >= vocab_size()) {
+      fail(ErrorCode::data, std::string(what) + "[" + std::to_string(i) + "] is the id " + std::to_string(ids[i]) +
+                                ": the model's vocab_size is " + std::to_string(vocab_size()));
+    }
+  }
+}
+
+void Engine::check_targets(std::span<const int32_t> inputs, std::span<const int32_t> targets) const {
+  if (targets.size() != inputs.size()) {
+    fail(ErrorCode::data, "targets holds " + std::to_string(targets.size()) + " ids and inputs " +
+                              std::to_string(inputs.size()) + ": they must be as many");
+  }
+  check_ids(targets, "targets");
+}
+
+void Engine::reserve(Model::Use use, int batch, int window) {
+  const size_t workspace = model_->workspace(use, backend_->slice_batch(batch), window);
+  require_memory(static_cast<double>(workspace), "the activations of this batch");
+  backend_->reserve(workspace);
+}
+
+std::vector<float> Engine::forward(std::span<const int32_t> inputs, int64_t batch) {
+  const int window = check_batch(inputs, batch);
+  const size_t row = static_cast<size_t>(window) * static_cast<size_t>(vocab_size());
+  require_memory(static_cast<double>(row) * static_cast<double>(batch) * sizeof(float), "the logits of this batch");
+  reserve(Model::Use::logits, static_cast<int>(batch), window);
+  std::vector<float> logits(row * static_cast<size_t>(batch));
+  backend_->run({}, static_cast<int>(batch), window, inputs.data(), nullptr, nullptr,
+                [&](Lane& lane, const Slice& slice) {
+                  model_->logits(lane, slice, logits.data() + row * static_cast<size_t>(slice.first));
+                });
+  return logits;
+}
+
+std::vector<float> Engine::evaluate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch) {
+  const int window = check_batch(inputs, batch);
+  check_targets(inputs, targets);
+  reserve(Model::Use::loss, static_cast<int>(batch), window);
+  std::vector<float> losses(inputs.size());
+  backend_->run({}, static_cast<int>(batch), window, inputs.data(), targets.data(), losses.data(),
+                [&](Lane& lane, const Slice& slice) { model_->loss(lane, slice); });
+  return losses;
+}
+
+double Engine::accumulate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch,
+                          double scale) {
+  const int window = check_batch(inputs, batch);
+  check_targets(inputs, targets);
+  if (!std::isfinite(static_cast<float>(scale))) fail(ErrorCode::config, "scale must be a finite number");
+  reserve(Model::Use::loss_backward, static_cast<int>(batch), window);
+  if (pending_ > 0) backend_->fold_gradients();
+
+  Pass pass;
+  pass.training = true;
+  pass.seed = options_.seed;
+  pass.minibatch = minibatch_;
+  pass.loss_scale = static_cast<float>(scale);
+  std::vector<float> losses(inputs.size());
+  const bool spoilt_before = spoilt_;
+  spoilt_ = true;  // until it has gone through
+  backend_->run(pass, static_cast<int>(batch), window, inputs.data(), targets.data(), losses.data(),
+                [&](Lane& lane, const Slice& slice) { model_->loss_backward(lane, slice); });
+  minibatch_++;
+  pending_++;
+  double sum = 0;
+  for (float loss : losses) sum += loss;
+  const double loss = sum / static_cast<double>(losses.size());
+  if (!std::isfinite(loss)) {
+    fail(ErrorCode::numeric, "the loss of minibatch " + std::to_string(minibatch_ - 1) +
+                                 " is not a finite number: resume from a checkpoint with a smaller lr");
+  }
+  spoilt_ = spoilt_before;
+  return loss;
+}
+
+double Engine::optimizer_step(double lr, double clip) {
+  if (!(lr >= 0 && std::isfinite(lr))) fail(ErrorCode::config, "lr must be a finite number from 0 on");
+  if (!std::isfinite(clip)) fail(ErrorCode::config, "clip must be a finite number (0 or less: no clipping)");
+  AdamW adamw;
+  adamw.lr = lr;
+  adamw.clip = clip;
+  adamw.step = optimizer_steps_ + 1;
+  double norm = std::numeric_limits<double>::quiet_NaN();
+  if (spoilt_) {
+    backend_->zero_gradients();
+  } else {
+    norm = backend_->optimizer_step(adamw);
+  }
+  spoilt_ = false;
+  pending_ = 0;
+  if (!std::isfinite(norm)) {
+    fail(ErrorCode::numeric,
+         "the gradient at optimizer step " + std::to_string(adamw.step) +
+             " is not finite: the weights are as before; resume from a checkpoint with a smaller lr");
+  }
+  optimizer_steps_++;
+  return norm;
+}
+
+std::vector<float> Engine::read(Block block, ParameterId id) {
+  const Parameter& parameter = table()[id];
+  std::vector<float> values(static_cast<size_t>(parameter.size()));
+  backend_->read(block, parameter.offset, parameter.size(), values.data());
+  return values;
+}
+
+void Engine::write(Block block, ParameterId id, std::span<const float> values) {
+  backend_->write(block, table()[id].offset, static_cast<int64_t>(values.size()), values.data());
+}
+
+}  // namespace aot

@@ -1,0 +1,95 @@
+// defines: aot::Engine, aot::EngineOptions, aot::GenerateOptions
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "io/safetensors.h"
+#include "models/model.h"
+
+namespace aot {
+
+struct EngineOptions {
+  std::string model = "gpt";
+  ModelParams params;
+  std::string device = "cpu";
+  DType precision = DType::fp32;
+  uint64_t seed = 0;
+  std::string weights;  // a safetensors file with all parameters; empty: initial weights made from the seed
+  int threads = 0;      // of a cpu backend; 0: all cores this process may use
+};
+
+struct GenerateOptions {
+  int64_t tokens = 0;      // how many to make
+  double temperature = 0;  // 0: greedy
+  int64_t top_k = 0;       // sample from the k likeliest (and those as likely as the k-th); 0: from all
+  uint64_t seed = 0;
+};
+
+// A model on a device, and everything that is done with it. Not thread-safe but for the counters: one call at a time.
+// Every method checks what it is given: ids and shapes are AOT_DATA, options AOT_CONFIG.
+class Engine {
+ public:
+  static std::unique_ptr<Engine> create(const EngineOptions& options);
+  // The exact state that save() wrote; precision, model and seed are those of the files.
+  static std::unique_ptr<Engine> load(const std::string& folder, const std::string& device, int threads);
+
+  const EngineOptions& options() const { return options_; }  // params as resolved
+  const ParameterTable& table() const { return model_->table(); }
+  int vocab_size() const { return model_->vocab_size(); }
+  std::string description() const { return backend_->description(); }
+  // Minibatches accumulated in the run: the number of the next one, which keys its dropout.
+  uint32_t minibatch() const { return minibatch_; }
+  int64_t optimizer_steps() const { return optimizer_steps_; }
+
+  // inputs and targets: [batch, T] token ids, T at most attn_length. Dropout is off in forward and evaluate.
+  // Logits [batch, T, vocab_size].
+  std::vector<float> forward(std::span<const int32_t> inputs, int64_t batch);
+  // Nats of each token, [batch, T].
+  std::vector<float> evaluate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch);
+  // Adds scale * the gradient of the mean loss, dropout on, and returns that loss (nats per token, before scaling).
+  // A loss that is not finite is AOT_NUMERIC; the gradients are spoilt then: save() refuses, and the optimizer step
+  // clears them and fails.
+  double accumulate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch, double scale);
+  // Clip, AdamW, gradients to zero; the global norm before clipping. AOT_NUMERIC when that is not finite: then only
+  // the gradients are touched.
+  double optimizer_step(double lr, double clip);
+  // Continues a prompt, which begins with the token that every window begins with (BOS), and gives the new tokens. Past
+  // attn_length the oldest tokens fall out and the window is computed anew from position 0.
+  std::vector<int32_t> generate(std::span<const int32_t> prompt, const GenerateOptions& options);
+
+  // Values of one parameter in a block, without padding.
+  std::vector<float> read(Block block, ParameterId id);
+  // Writes model.safetensors (weights) and optimizer.safetensors (moments, and the gradients of minibatches that no
+  // optimizer step has used yet) into a folder that exists; both carry the counters and options.
+  void save(const std::string& folder);
+
+ private:
+  explicit Engine(const EngineOptions& options);
+
+  int check_batch(std::span<const int32_t> inputs, int64_t batch) const;  // returns T
+  void check_ids(std::span<const int32_t> ids, const char* what) const;
+  void check_targets(std::span<const int32_t> inputs, std::span<const int32_t> targets) const;
+  void reserve(Model::Use use, int batch, int window);
+  void write(Block block, ParameterId id, std::span<const float> values);
+  void write_all(Block block, const SafetensorsReader& file, const std::string& prefix);
+  void read_weights(const SafetensorsReader& file);
+  void restore(const SafetensorsReader& model_file, const SafetensorsReader& optimizer_file);
+  Metadata metadata() const;
+  // Feeds tokens at positions from first_position on; logits of what follows the last.
+  void decode(std::span<const int32_t> tokens, int first_position, std::vector<float>& logits);
+
+  EngineOptions options_;
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<Backend> backend_;
+  std::atomic<uint32_t> minibatch_ = 0;
+  std::atomic<int64_t> optimizer_steps_ = 0;
+  int64_t pending_ = 0;  // minibatches in the gradients
+  bool spoilt_ = false;  // the gradients hold a minibatch that failed or was not finite
+};
+
+}  // namespace aot

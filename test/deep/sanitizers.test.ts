@@ -1,0 +1,35 @@
+/**
+ * The fast tests of the native rooms again, on an addon built with AddressSanitizer and UndefinedBehaviorSanitizer.
+ * Leaks are not looked for: Node itself ends without freeing.
+ */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import test from 'ava'
+import { packageRoot } from '../../ts/native.js'
+
+const run = promisify(execFile)
+const build = `${packageRoot}build-sanitize`
+
+test('address and undefined behaviour', async (t) => {
+  t.timeout(40 * 60_000)
+  const at = { cwd: packageRoot, maxBuffer: 1 << 28 }
+  await run(
+    'cmake',
+    ['-S', '.', '-B', build, '-G', 'Ninja', '-DCMAKE_BUILD_TYPE=Release', '-DAOT_SANITIZE=address,undefined'],
+    at,
+  )
+  await run('cmake', ['--build', build, '--parallel', '2'], at)
+  const { stdout: runtime } = await run('g++', ['-print-file-name=libasan.so'], at)
+  const env = {
+    ...process.env,
+    AOT_ADDON: `${build}/Release/aot.node`,
+    LD_PRELOAD: runtime.trim(),
+    ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1',
+    UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
+  }
+  const rooms = ['tokenizer', 'tokenize', 'data', 'ops', 'engine'].map((room) => `dist/test/${room}/**/*.test.js`)
+  const result = await run('npx', ['ava', '--timeout=10m', '--concurrency=2', ...rooms], { ...at, env }).catch(
+    (error: Error & { stdout: string; stderr: string }) => error,
+  )
+  t.false(result instanceof Error, `${result.stdout.slice(-6000)}\n${result.stderr.slice(-6000)}`)
+})

@@ -1,0 +1,115 @@
+/** The engine against PyTorch, from given weights, through the public API: goldens/engine/make_goldens.py. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { Engine } from '../../ts/index.js'
+import { packageRoot } from '../../ts/native.js'
+import { readSafetensors, type Tensor, writeSafetensors } from '../goldens/safetensors.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'aot-pytorch-'))
+test.after.always(() => rmSync(folder, { recursive: true, force: true }))
+
+function load(name: string) {
+  const { tensors, metadata } = readSafetensors(join(packageRoot, `test/goldens/engine/${name}.safetensors`))
+  const part = (prefix: string) =>
+    new Map(
+      [...tensors].filter(([key]) => key.startsWith(prefix)).map(([key, value]) => [key.slice(prefix.length), value]),
+    )
+  const weights = join(folder, `${name}-${Math.random()}.safetensors`)
+  writeSafetensors(weights, part('weights.'))
+  const batch = Number(metadata.batch)
+  const tokens = (key: string, index: number): Int32Array => {
+    const { data, shape } = tensors.get(key) as Tensor
+    const size = (shape[1] as number) * (shape[2] as number)
+    return (data as Int32Array).slice(index * size, (index + 1) * size)
+  }
+  return {
+    truth: (key: string) => tensors.get(key) as Tensor,
+    float32Error: JSON.parse(metadata.float32_errors as string) as Record<string, number>,
+    modelParams: JSON.parse(metadata.model_params as string),
+    lr: Number(metadata.lr),
+    weights,
+    batch,
+    inputs: (index: number) => tokens('inputs', index),
+    targets: (index: number) => tokens('targets', index),
+  }
+}
+type Golden = ReturnType<typeof load>
+
+/** Ours may be twice as far from the float64 truth as PyTorch's float32 is, and a rounding of the truth's size. */
+function close(t: ExecutionContext, golden: Golden, key: string, ours: ArrayLike<number>) {
+  const { data } = golden.truth(key)
+  t.is(ours.length, data.length, key)
+  let error = 0
+  let size = 0
+  for (let i = 0; i < data.length; i++) {
+    const truth = data[i] as number
+    const difference = Math.abs((ours[i] as number) - truth)
+    error = Math.max(error, difference) // a NaN stays
+    size = Math.max(size, Math.abs(truth))
+  }
+  const bound = 2 * (golden.float32Error[key] as number) + 2e-7 * size
+  t.true(error <= bound, `${key}: error ${error}, allowed ${bound}`)
+}
+
+const create = (golden: Golden, device: string) =>
+  Engine.create({
+    model: 'gpt',
+    modelParams: golden.modelParams,
+    device,
+    precision: 'fp32',
+    seed: 0,
+    weights: golden.weights,
+  })
+
+for (const device of ['reference', 'cpu']) {
+  for (const name of ['two_layers', 'head_dim_38']) {
+    test(`${name} on ${device}: logits, loss and gradients`, async (t) => {
+      const golden = load(name)
+      const engine = await create(golden, device)
+      const { logits, shape } = await engine.forward(golden.inputs(0), golden.batch)
+      t.deepEqual(shape, golden.truth('logits').shape)
+      close(t, golden, 'logits', logits)
+      const { loss } = await engine.accumulate(golden.inputs(0), golden.targets(0), golden.batch, { scale: 1 })
+      close(t, golden, 'loss', [loss])
+      const gradients = engine.gradients()
+      t.deepEqual(
+        [...gradients.keys()].sort(),
+        Object.keys(golden.float32Error)
+          .filter((key) => key.startsWith('gradient.'))
+          .map((key) => key.slice('gradient.'.length))
+          .sort(),
+      )
+      for (const [parameter, gradient] of gradients) {
+        t.deepEqual(gradient.shape, golden.truth(`gradient.${parameter}`).shape)
+        close(t, golden, `gradient.${parameter}`, gradient.data)
+      }
+      engine.close()
+    })
+
+    for (const aggregate of [1, 2]) {
+      test(`${name} on ${device}: five optimizer steps of ${aggregate}`, async (t) => {
+        const golden = load(name)
+        const engine = await create(golden, device)
+        const losses: number[] = []
+        const norms: number[] = []
+        for (let step = 0; step < 5; step++) {
+          for (let part = 0; part < aggregate; part++) {
+            const index = step * aggregate + part
+            const { loss } = await engine.accumulate(golden.inputs(index), golden.targets(index), golden.batch, {
+              scale: 1 / aggregate,
+            })
+            losses.push(loss)
+          }
+          norms.push((await engine.optimizerStep({ lr: golden.lr, clip: 1.0 })).gradNorm)
+        }
+        close(t, golden, `steps${aggregate}.loss`, losses)
+        close(t, golden, `steps${aggregate}.grad_norm`, norms)
+        for (const [parameter, { data }] of engine.parameters())
+          close(t, golden, `steps${aggregate}.${parameter}`, data)
+        engine.close()
+      })
+    }
+  }
+}

@@ -1,0 +1,63 @@
+/** Files and folders that are there whole or not at all, also after a power cut: written, flushed, renamed, flushed. */
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { AotError } from '../errors.js'
+
+const noSpace = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
+/** An error of the operating system as a line for people. An AotError stays what it is; anything else is our mistake. */
+export function ioError(doing: string, path: string, error: unknown): AotError {
+  if (error instanceof AotError) return error
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === undefined) return new AotError('AOT_INTERNAL', `cannot ${doing} ${path}: ${message}`)
+  const reason = message.split(': ')[1]?.split(',')[0] ?? message
+  const cure = noSpace.has(code) ? '; free some space and start again' : ''
+  return new AotError('AOT_IO', `cannot ${doing} ${path}: ${reason}${cure}`)
+}
+
+async function withOpen(path: string, flags: string, doing: string, use: (file: FileHandle) => Promise<void>) {
+  let file: FileHandle | undefined
+  try {
+    file = await open(path, flags)
+    await use(file)
+  } catch (error) {
+    throw ioError(doing, path, error)
+  } finally {
+    await file?.close()
+  }
+}
+
+/** Flushes a file, or the entries of a folder, to disk. */
+export function syncPath(path: string): Promise<void> {
+  return withOpen(path, 'r', 'flush', (file) => file.sync())
+}
+
+/** Writes a new file and flushes it; its name is made lasting by syncPath(folder). */
+export function writeAndSync(path: string, text: string): Promise<void> {
+  return withOpen(path, 'w', 'write', async (file) => {
+    await file.writeFile(text)
+    await file.sync()
+  })
+}
+
+/** Renames and makes the new name lasting. */
+export async function renameAndSync(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to)
+  } catch (error) {
+    throw ioError(`rename ${from} to`, to, error)
+  }
+  await syncPath(dirname(to))
+}
+
+/** Replaces a file by one with this text: whoever reads it, or finds it after a crash, sees the old one or the new. */
+export async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = `${path}.tmp`
+  try {
+    await writeAndSync(temporary, text)
+    await renameAndSync(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {})
+    throw error
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * The one description of a training config: every key with its meaning, unit, range and default.
+ * configs/config.schema.json is generated from it (bin/write-schema.js), docs/configuration.md tells the same at length.
+ * Key names are those of the original's config files, so that these run as they are.
+ */
+import { z } from 'zod'
+import { fraction, nonNegativeNumber, oneOf, path, positiveNumber, rate, trueOrFalse, wholeNumber } from './fields.js'
+
+const section = 'an object { ... }'
+
+/** Tokens in the longest window. */
+const maxWindow = 2 ** 20
+
+const modelParams = z.strictObject(
+  {
+    vocab_size: wholeNumber(2).describe('Number of token ids: that of the tokenizer which made the dataset.'),
+    n_layers: wholeNumber(1).describe('Transformer blocks.'),
+    n_heads: wholeNumber(1).describe('Attention heads of a block; divides embed_dim.'),
+    embed_dim: wholeNumber(1).describe('Width of the embeddings and of the residual stream.'),
+    attn_length: wholeNumber(3, maxWindow).describe('Tokens in a window.'),
+    mlp_ratio: positiveNumber().default(4).describe('Hidden width of the MLP, as a multiple of embed_dim.'),
+    dropout: rate().default(0.1).describe('Dropout of attention, of its output and of the MLP output.'),
+    embd_dropout: rate()
+      .nullable()
+      .default(null)
+      .describe('Dropout of the sum of token and position embeddings; null: the same as dropout.'),
+  },
+  { error: section },
+)
+
+/** A list of positions, the name of an order (ts/data/permutations.ts), or null. */
+const permutation = z
+  .union(
+    [
+      z.array(
+        z
+          .int()
+          .min(0)
+          .max(maxWindow - 1),
+      ),
+      z.string(),
+      z.null(),
+    ],
+    {
+      error: 'a list of the whole numbers 0 to attn_length - 1, the name of an order as "middle_out", or null',
+    },
+  )
+  .default(null)
+
+const trainingParams = z.strictObject(
+  {
+    dataset_folder: path().describe('The HDF5 file of tokens that aot-tokenize wrote, or a folder with one such file.'),
+    tokenizer_path: path()
+      .nullable()
+      .default(null)
+      .describe('Folder of the tokenizer that made the dataset, to print text; null: ids are printed instead.'),
+    batch_size: wholeNumber(1).describe('Windows in a minibatch.'),
+    aggregate: wholeNumber(1).default(1).describe('Minibatches accumulated for one optimizer step.'),
+    backwards: trueOrFalse()
+      .nullable()
+      .default(null)
+      .describe('true: windows are read backwards; null, with permutation null too: FW+BW mode, both in one run.'),
+    permutation: permutation.describe(
+      'Position i of the trained sequence holds token permutation[i] of the window; or the name of an order: middle_out, uniform_random(3), ... Given, it overrides backwards.',
+    ),
+    stride: wholeNumber(1)
+      .nullable()
+      .default(null)
+      .describe(
+        'Tokens from the start of a window to the next; null: (attn_length - 1) // 2, in FW+BW mode attn_length.',
+      ),
+    steps_to_train: wholeNumber(1)
+      .nullable()
+      .default(null)
+      .describe('Minibatches to train up to, counted from the first of the run; null: one epoch.'),
+    save_every: wholeNumber(1).default(3000).describe('Minibatches between two saved states.'),
+    backup_every: wholeNumber(1)
+      .nullable()
+      .default(15000)
+      .describe('Minibatches between two backups, which are kept; null: none.'),
+    step_log: wholeNumber(1).default(200).describe('Minibatches between two lines of the log.'),
+    valid_steps: wholeNumber(1).default(1000).describe('Size of the validation set, in validation batches.'),
+    val_batch_size: wholeNumber(1)
+      .nullable()
+      .default(null)
+      .describe('Windows in a validation batch; null: batch_size. Keep it to compare runs of other batch sizes.'),
+    save_loc: path().default('runs').describe('Folder under which <project>/<run>/ is written.'),
+    fast_scrambling: trueOrFalse()
+      .default(false)
+      .describe("true: a pseudo-random order that needs no memory, instead of NumPy's shuffle."),
+    cooldown_finish: fraction()
+      .default(0.15)
+      .describe('Last part of the training during which the learning rate falls to 0, as a fraction of it.'),
+  },
+  { error: section },
+)
+
+const optimParams = z.strictObject(
+  {
+    lr: positiveNumber().describe('Learning rate after the warm-up.'),
+    warmup_steps: wholeNumber(0).describe('Optimizer steps of linear warm-up.'),
+    oscil_steps: wholeNumber(1)
+      .nullable()
+      .default(null)
+      .describe('Optimizer steps of a cosine period of the older schedule, cosine with warm restarts; null: not used.'),
+    lr_shrink: positiveNumber()
+      .default(1)
+      .describe('Older schedule: each restart begins at this multiple of the one before.'),
+    lr_init: nonNegativeNumber().default(1e-7).describe('Older schedule: learning rate at the start of the warm-up.'),
+    lr_min: nonNegativeNumber().default(0).describe('Older schedule: learning rate at the end of a period.'),
+  },
+  { error: section },
+)
+
+export const configSchema = z
+  .strictObject(
+    {
+      $schema: z.string({ error: 'a text in quotes' }).optional().describe('For editors: where the JSON schema is.'),
+      model: oneOf(['gpt']).default('gpt').describe('Kind of model.'),
+      precision: oneOf(['fp32', 'bf16'])
+        .nullable()
+        .default(null)
+        .describe('fp32, or bf16 inputs of matrix products; null: bf16 on cuda, fp32 elsewhere.'),
+      seed: wholeNumber(0, Number.MAX_SAFE_INTEGER)
+        .default(0)
+        .describe('Seed of initial weights and dropout. The order of the windows does not depend on it.'),
+      split: oneOf(['shuffled', 'contiguous'])
+        .default('shuffled')
+        .describe(
+          'Validation windows: the last of the shuffled order, whose text overlaps training text, or an unseen stretch at the end.',
+        ),
+      model_params: modelParams.describe('Shape of the model.'),
+      training_params: trainingParams.describe('Data, batches and what is written when.'),
+      optim_params: optimParams.describe('Learning rate.'),
+    },
+    { error: section },
+  )
+  .describe('A training config of arrows-of-time.')
+
+/** What a config file may hold. */
+export type ConfigInput = z.input<typeof configSchema>
+/** A config with all defaults filled in. */
+export type Config = z.output<typeof configSchema>

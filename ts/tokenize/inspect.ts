@@ -1,0 +1,73 @@
+/** What a token file or a tokenizer's folder holds. */
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { AotError } from '../errors.js'
+import { formatBytes, formatWhole } from '../logging/amounts.js'
+import { native } from '../native.js'
+import { systemReason } from './corpus.js'
+import { loadTokenizer } from './tokenize_folder.js'
+
+const blockTokens = 1 << 22
+
+/** Lines on a token file: count, type, smallest and largest id, the first `count` tokens, decoded when it can be. */
+export function inspectTokens(file: string, tokenizerFolder: string | undefined, count: number): string[] {
+  const tokenizer = tokenizerFolder === undefined ? undefined : loadTokenizer(tokenizerFolder)
+  const store = native.TokenStore.open(file)
+  try {
+    let least = Number.POSITIVE_INFINITY
+    let most = Number.NEGATIVE_INFINITY
+    for (let offset = 0; offset < store.length; offset += blockTokens) {
+      for (const id of store.read(offset, Math.min(blockTokens, store.length - offset))) {
+        if (id < least) least = id
+        if (id > most) most = id
+      }
+    }
+    const first = store.read(0, Math.min(count, store.length))
+    const lines = [
+      `tokens     ${formatWhole(store.length)}, ${store.dtype}, ${formatBytes(statSync(file).size)} in the file`,
+      store.length > 0 ? `ids        ${least} to ${most}` : 'ids        none',
+      `first      ${first.join(' ')}`,
+    ]
+    if (tokenizer) {
+      if (most >= tokenizer.vocabSize) {
+        throw new AotError(
+          'AOT_DATA',
+          `${file} holds the id ${most}, the tokenizer ${tokenizerFolder} has ${tokenizer.vocabSize} tokens: name the tokenizer it was made with`,
+        )
+      }
+      lines.push(`as text    ${JSON.stringify(tokenizer.decode(first))}`)
+    }
+    return lines
+  } finally {
+    store.close()
+  }
+}
+
+/** Lines on a tokenizer: size of the vocabulary, its first and last `count` merges. */
+export function inspectTokenizer(folder: string, count: number): string[] {
+  const tokenizer = loadTokenizer(folder)
+  const json = JSON.parse(readFileSync(join(folder, 'tokenizer.json'), 'utf8')) as {
+    model: { merges: (string | [string, string])[] }
+    added_tokens?: { id: number; content: string }[]
+  }
+  const merges = json.model.merges.map((merge) => (typeof merge === 'string' ? merge : merge.join(' ')))
+  const lines = [`vocabulary ${formatWhole(tokenizer.vocabSize)} tokens, ${formatWhole(merges.length)} merges`]
+  for (const { id, content } of json.added_tokens ?? []) lines.push(`added      ${content} = ${id}`)
+  const shown = (list: string[]) => list.map((merge) => merge.replace(' ', '+')).join('  ')
+  if (merges.length > 0) lines.push(`first      ${shown(merges.slice(0, count))}`)
+  if (merges.length > count) lines.push(`last       ${shown(merges.slice(Math.max(count, merges.length - count)))}`)
+  return lines
+}
+
+/** Either of the two, by what is at `path`. */
+export function inspect(path: string, tokenizerFolder: string | undefined, count: number): string[] {
+  let isFolder: boolean
+  try {
+    isFolder = statSync(path).isDirectory()
+  } catch (error) {
+    throw new AotError('AOT_IO', `cannot read ${path}: ${systemReason(error)}; check the path`)
+  }
+  if (!isFolder) return inspectTokens(path, tokenizerFolder, count)
+  if (existsSync(join(path, 'tokenizer.json'))) return inspectTokenizer(path, Math.min(count, 12))
+  throw new AotError('AOT_DATA', `${path} holds no tokenizer.json: name a tokenizer's folder, or a token file (.h5)`)
+}

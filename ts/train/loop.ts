@@ -1,0 +1,255 @@
+/**
+ * The training loop. Everything that happens depends on the number of minibatches done alone, never on when the process
+ * was started, so that a run that was killed and went on does the same as one that was not.
+ */
+import type { CheckpointStore } from '../checkpoints/store.js'
+import type { ResolvedRun, RunResult } from '../config/types.js'
+import { AotError } from '../errors.js'
+import type { MetricsJsonl, MetricsPlace } from '../logging/metrics_jsonl.js'
+import type { SamplesJsonl } from '../logging/samples_jsonl.js'
+import type { TrainProgress } from '../logging/train_progress.js'
+import type { NativeEngine } from '../native.js'
+import type { Dataset } from './dataset.js'
+import { generateSamples } from './sample.js'
+import { learningRate, type Plan } from './schedule.js'
+import { configHash, fixedKeys, type TrainerState } from './state.js'
+import type { TokenText } from './text.js'
+import { type Validation, validate } from './validation.js'
+
+/** Global norm to which gradients are clipped. */
+const clip = 1.0
+
+/** Validation takes about this part of the minibatches: one validation of valid_steps batches every valid_steps * 25. */
+const minibatchesPerValidBatch = 25
+
+export interface LoopParts {
+  run: ResolvedRun
+  plan: Plan
+  engine: NativeEngine
+  dataset: Dataset
+  text: TokenText
+  store: CheckpointStore
+  metrics: MetricsJsonl
+  samples: SamplesJsonl
+  progress: TrainProgress
+  signal: AbortSignal | undefined
+}
+
+/** Minibatches from one validation to the next. */
+export function validEvery(run: ResolvedRun): number {
+  return run.config.training_params.valid_steps * minibatchesPerValidBatch
+}
+
+export class TrainLoop {
+  private step: number
+  private savedStep: number
+  private optimizerSteps: number
+  private lossSum: number
+  private lossCount: number
+  private lr: number | null
+  private gradNorm: number | null
+  private validatedStep: number
+  private validation: Validation | null = null
+  /** Since the last line of metrics, in this process. */
+  private seconds = 0
+  private tokens = 0
+  /** Tokens a second, smoothed, for the bar. */
+  private rate = 0
+
+  /** `before`: the state of the checkpoint at `step` that the engine was loaded from; null for a new run. */
+  constructor(
+    private readonly parts: LoopParts,
+    step: number,
+    before: TrainerState | null,
+  ) {
+    this.step = this.savedStep = step
+    this.optimizerSteps = before?.optimizer_steps ?? 0
+    this.lossSum = before?.loss_sum ?? 0
+    this.lossCount = before?.loss_count ?? 0
+    this.lr = before?.lr ?? null
+    this.gradNorm = before?.grad_norm ?? null
+    this.validatedStep = before?.validated_step ?? 0
+    parts.dataset.train.seek(step)
+  }
+
+  /** Trains to the end of the plan, or until the signal. What is due at a step is done before the next minibatch begins. */
+  async run(): Promise<RunResult> {
+    const { plan, signal } = this.parts
+    const { aggregate } = this.parts.run.config.training_params
+    for (;;) {
+      const atEnd = this.step >= plan.steps
+      // Between two optimizer steps: the only places where a state can be saved, for gradients are not.
+      const whole = this.step % aggregate === 0
+      const stopping = () => whole && signal?.aborted === true
+      // A stop leaves a validation that is due to the next start, which finds it undone in the state.
+      if (!stopping() && this.validationDue(atEnd)) await this.validate(whole ? signal : undefined)
+      const stop = stopping()
+      if (whole) await this.saveWhatIsDue(atEnd || stop)
+      if (stop && !this.finished()) return this.result(true)
+      if (atEnd) break
+      await this.minibatch()
+      this.log()
+    }
+    // A run that had ended before is measured again for its result; its files stay as they are.
+    this.validation ??= await this.evaluate(signal)
+    return this.result(false)
+  }
+
+  private finished(): boolean {
+    return this.step >= this.parts.plan.steps && this.validatedStep === this.step
+  }
+
+  private async minibatch(): Promise<void> {
+    const { engine, dataset, run, plan, progress } = this.parts
+    const { aggregate } = run.config.training_params
+    const started = performance.now()
+    const { loss } = await engine.accumulateFrom(dataset.train, 1 / aggregate)
+    if (!Number.isFinite(loss)) throw this.numericError(`the loss is ${loss}`)
+    if ((this.step + 1) % aggregate === 0) {
+      const lr = learningRate(this.optimizerSteps, run.schedule, plan)
+      this.gradNorm = await this.optimizerStep(lr)
+      this.lr = lr
+      this.optimizerSteps++
+    }
+    this.step++
+    this.lossSum += loss
+    this.lossCount++
+    const seconds = (performance.now() - started) / 1000
+    this.seconds += seconds
+    this.tokens += this.tokensPerStep
+    this.rate = this.rate === 0 ? this.tokensPerStep / seconds : 0.9 * this.rate + (0.1 * this.tokensPerStep) / seconds
+    progress.stepped({ step: this.step, loss, tokensPerSecond: this.rate })
+  }
+
+  private async optimizerStep(lr: number): Promise<number> {
+    try {
+      const { gradNorm } = await this.parts.engine.optimizerStep({ lr, clip })
+      if (Number.isFinite(gradNorm)) return gradNorm
+      throw this.numericError(`the gradient norm is ${gradNorm}`)
+    } catch (error) {
+      if (!(error instanceof AotError) || error.code !== 'AOT_NUMERIC') throw error
+      throw this.numericError(error.message)
+    }
+  }
+
+  private numericError(what: string): AotError {
+    const { newestStep } = this.parts.store
+    const rest = newestStep === null ? 'nothing was saved yet' : `checkpoint ${newestStep} is whole`
+    return new AotError(
+      'AOT_NUMERIC',
+      `training stopped at minibatch ${this.step + 1}, before the weights were touched: ${what}; ${rest}: start again with a lower optim_params.lr or more warmup_steps`,
+    )
+  }
+
+  private get tokensPerStep(): number {
+    return this.parts.dataset.train.batchSize * this.parts.dataset.train.attnLength
+  }
+
+  private get place(): MetricsPlace {
+    const { train } = this.parts.dataset
+    return { step: this.step, epochs: this.step / train.batches, ksamples: (this.step * train.batchSize) / 1000 }
+  }
+
+  private log(): void {
+    const { run, plan, metrics, progress } = this.parts
+    if (this.step % run.config.training_params.step_log !== 0) return
+    const loss = this.lossSum / this.lossCount
+    const tokensPerSecond = this.tokens / this.seconds
+    const lr = this.lr ?? learningRate(0, run.schedule, plan)
+    metrics.train(this.place, { loss, lr, gradNorm: this.gradNorm, tokensPerSecond })
+    progress.logged({ step: this.step, loss, tokensPerSecond })
+    this.lossSum = this.lossCount = this.seconds = this.tokens = 0
+  }
+
+  private validationDue(atEnd: boolean): boolean {
+    if (this.step === 0 || this.validatedStep === this.step) return false
+    return atEnd || this.step % validEvery(this.parts.run) === 0
+  }
+
+  private evaluate(signal: AbortSignal | undefined): Promise<Validation | null> {
+    const { engine, dataset, run, text } = this.parts
+    return validate(engine, dataset.valid, dataset.validBatches, run.direction, text.bytes, signal)
+  }
+
+  private async validate(signal: AbortSignal | undefined): Promise<void> {
+    const { engine, dataset, run, text, metrics, samples, progress } = this.parts
+    const validation = await this.evaluate(signal)
+    if (validation === null) return
+    metrics.valid(this.place, validation)
+    const { loss, bitsPerByte, lossByDirection, lossByPosition } = validation
+    const bits = bitsPerByte === null ? '' : `, ${bitsPerByte.toFixed(4)} bits per byte`
+    const sides =
+      lossByDirection === null
+        ? ''
+        : ` (forward ${lossByDirection.forward.toFixed(4)}, backward ${lossByDirection.backward.toFixed(4)})`
+    progress.line(`step ${this.step}: validation loss ${loss.toFixed(4)} nats per token${sides}${bits}`)
+    progress.line(`  by position: ${atPowersOfTwo(lossByPosition)}`)
+    for (const sample of await generateSamples(engine, run.direction, dataset.train.attnLength, this.step)) {
+      samples.sample(this.step, text.decode(sample.ids), sample.direction)
+      progress.line(`  sample${sample.direction === null ? '' : `, ${sample.direction}`}: ${text.quoted(sample.ids)}`)
+    }
+    this.validation = validation
+    this.validatedStep = this.step
+  }
+
+  /** The first whole optimizer step at or after each multiple of `every` minibatches. */
+  private crosses(every: number): boolean {
+    const { aggregate } = this.parts.run.config.training_params
+    return this.step > 0 && Math.floor(this.step / every) > Math.floor((this.step - aggregate) / every)
+  }
+
+  private async saveWhatIsDue(now: boolean): Promise<void> {
+    const { save_every: saveEvery, backup_every: backupEvery } = this.parts.run.config.training_params
+    const backup = backupEvery !== null && this.crosses(backupEvery)
+    if ((now || backup || this.crosses(saveEvery)) && this.savedStep !== this.step) await this.save()
+    if (backup) await this.parts.store.backup(this.step)
+  }
+
+  private async save(): Promise<void> {
+    const { store, engine, metrics, samples } = this.parts
+    metrics.sync()
+    samples.sync()
+    await store.save(this.step, (folder) => engine.save(folder), { ...this.state() })
+    this.savedStep = this.step
+  }
+
+  private state(): TrainerState {
+    const { run, plan, dataset, metrics, samples } = this.parts
+    return {
+      optimizer_steps: this.optimizerSteps,
+      samples: this.step * dataset.train.batchSize,
+      tokens: this.step * this.tokensPerStep,
+      loss_sum: this.lossSum,
+      loss_count: this.lossCount,
+      lr: this.lr,
+      grad_norm: this.gradNorm,
+      validated_step: this.validatedStep,
+      metrics_bytes: metrics.bytes,
+      samples_bytes: samples.bytes,
+      plan,
+      dataset: dataset.identity,
+      fixed: fixedKeys(run),
+      config_sha256: configHash(run),
+    }
+  }
+
+  private result(stopped: boolean): RunResult {
+    const { validation } = this
+    return {
+      runFolder: this.parts.run.runFolder,
+      step: this.step,
+      stopped,
+      validLoss: validation?.loss ?? null,
+      validLossByDirection: validation?.lossByDirection ?? undefined,
+      validWindows: validation === null ? null : { losses: validation.windowLosses, numbers: validation.windows },
+    }
+  }
+}
+
+/** `1: 9.21  2: 8.02  4: 7.53 ...`, and the last. */
+function atPowersOfTwo(losses: Float64Array): string {
+  const positions: number[] = []
+  for (let position = 1; position < losses.length; position *= 2) positions.push(position)
+  positions.push(losses.length)
+  return positions.map((position) => `${position}: ${(losses[position - 1] as number).toFixed(2)}`).join('  ')
+}

@@ -1,0 +1,108 @@
+/** One training run from its config to its result: sets up, or goes on from where an earlier start ended. */
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ioError, replaceFile } from '../checkpoints/durable.js'
+import { CheckpointStore } from '../checkpoints/store.js'
+import type { ResolvedRun, RunOptions, RunResult } from '../config/types.js'
+import { MetricsJsonl } from '../logging/metrics_jsonl.js'
+import { SamplesJsonl } from '../logging/samples_jsonl.js'
+import { TrainProgress } from '../logging/train_progress.js'
+import { type NativeAddon, native } from '../native.js'
+import { findTokenFile, openDataset } from './dataset.js'
+import { introduce } from './introduction.js'
+import { TrainLoop } from './loop.js'
+import { makePlan } from './schedule.js'
+import { newEngine, resumeEngine } from './start.js'
+import { checkDataset, checkFixedKeys, fixedKeys, parseState } from './state.js'
+import { TokenText } from './text.js'
+
+/** What a run works with; tests give others. */
+export interface Surroundings {
+  native: Pick<NativeAddon, 'Engine' | 'BatchLoader' | 'TokenStore' | 'Tokenizer' | 'FileLock'>
+  /** Takes the lines for the user. */
+  print(line: string): void
+  /** For the progress bar; null: plain lines. */
+  terminal: NodeJS.WriteStream | null
+}
+
+const usual: Surroundings = {
+  native,
+  print: (line) => process.stdout.write(`${line}\n`),
+  terminal: process.stderr.isTTY ? process.stderr : null,
+}
+
+/**
+ * Trains one run to its end, or until options.signal, and saves it in run.runFolder; a run that is there already goes on
+ * from its newest whole checkpoint. Rejects with an AotError: AOT_CONFIG (a config that does not fit tokenizer, data or
+ * the run that is there, or a run in use by another process), AOT_DATA (data or checkpoints that do not hold), AOT_IO,
+ * AOT_DEVICE, AOT_MEMORY, AOT_NUMERIC (a loss or gradient that is not finite: weights and checkpoints stay as they were).
+ */
+export async function trainRun(
+  run: ResolvedRun,
+  options: RunOptions,
+  surroundings: Surroundings = usual,
+): Promise<RunResult> {
+  const { native, print, terminal } = surroundings
+  const { config, runFolder } = run
+  const training = config.training_params
+  const opened: { close(): void }[] = []
+  const closing = <Part extends { close(): void }>(part: Part): Part => {
+    opened.push(part)
+    return part
+  }
+  try {
+    findTokenFile(training.dataset_folder)
+    const text = TokenText.load(
+      native.Tokenizer,
+      training.tokenizer_path,
+      config.model_params.vocab_size,
+      run.direction,
+    )
+    await mkdir(runFolder, { recursive: true }).catch((error) => {
+      throw ioError('create the run folder', runFolder, error)
+    })
+    const lock = new native.FileLock(join(runFolder, 'lock'))
+    closing({ close: () => lock.release() })
+
+    const store = await CheckpointStore.open(join(runFolder, 'state'), print)
+    const checkpoint = await store.newest()
+    const before = checkpoint === null ? null : parseState(checkpoint.folder, checkpoint.state)
+    if (before !== null) checkFixedKeys(runFolder, before.fixed, fixedKeys(run))
+    const dataset = closing(await openDataset(run, native, before?.dataset ?? null))
+    if (before !== null) checkDataset(runFolder, dataset.path, before.dataset, dataset.identity)
+    const step = checkpoint?.step ?? 0
+    const plan = makePlan({
+      stepsToTrain: training.steps_to_train ?? dataset.train.batches,
+      cooldownFinish: run.schedule.kind === 'cooldown' ? run.schedule.cooldownFinish : 0,
+      aggregate: training.aggregate,
+      done: step,
+      previous: before?.plan ?? null,
+      noStepPickup: options.noStepPickup,
+      cooldownNow: options.cooldownNow,
+    })
+    const engine = closing(
+      checkpoint !== null && before !== null
+        ? await resumeEngine(native.Engine, run, checkpoint, before.optimizer_steps)
+        : await newEngine(native.Engine, run, options.initFrom),
+    )
+    if (checkpoint !== null && options.initFrom !== undefined) {
+      print(`--init-from is not used: the run goes on from its own checkpoint ${step}`)
+    }
+    if (checkpoint === null && existsSync(join(runFolder, 'config.json'))) {
+      print(`${runFolder} was begun but has no checkpoint yet: it starts from the beginning`)
+    }
+    await replaceFile(join(runFolder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
+    const metrics = closing(new MetricsJsonl(runFolder, { step, bytes: before?.metrics_bytes ?? 0 }))
+    const samples = closing(new SamplesJsonl(runFolder, { step, bytes: before?.samples_bytes ?? 0 }))
+    introduce({ run, plan, engine, dataset, text, step, print })
+
+    const tokensPerStep = training.batch_size * dataset.train.attnLength
+    const progress = new TrainProgress({ start: step, total: plan.steps, tokensPerStep, print, terminal })
+    closing({ close: () => progress.stop() })
+    const parts = { run, plan, engine, dataset, text, store, metrics, samples, progress, signal: options.signal }
+    return await new TrainLoop(parts, step, before).run()
+  } finally {
+    for (const part of opened.reverse()) part.close()
+  }
+}
