@@ -272,6 +272,8 @@ export interface NativeOps {
   ): Record<string, Float32Array>
   /** Best first. */
   availableIsas(): string[]
+}
+
 // --- native/addon/file_lock_addon.cpp -------------------------------------------------------------------------------
 
 /** Held until release(), the end of the process, or its death: the operating system drops it. */
