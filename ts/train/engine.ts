@@ -9,7 +9,8 @@ import { type NativeEngine, type NativeTensor, native } from '../native.js'
 const param = z.number({ error: 'a number' })
 const device = z.string({ error: 'a device in quotes, as "cpu"' })
 const threads = z.int({ error: 'a whole number from 0 to 1024' }).optional()
-const seed = z.union([z.int().min(0), z.bigint()], { error: 'a whole number from 0 to 2^64 - 1' })
+const seedError = 'a whole number from 0 to 2^64 - 1'
+const seed = z.union([z.int({ error: seedError }).min(0, { error: seedError }), z.bigint()], { error: seedError })
 
 /** Kinds only: the engine checks the ranges, and that what has no default is there. */
 const createOptions = z.strictObject({
@@ -41,7 +42,7 @@ const generateOptions = z.strictObject({
   temperature: param.default(0),
   topK: param.default(0),
   seed: seed.default(0),
-  bos: param.default(0),
+  bos: z.int({ error: 'a token id' }).default(0),
 })
 
 /** As in the config files: keys of `model_params`. */
