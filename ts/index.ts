@@ -9,3 +9,4 @@ export {
 export { TokenStore, type Window, type WindowOptions, Windows } from './data/token_store.js'
 export { AotError, type AotErrorCode } from './errors.js'
 export { Tokenizer, type TrainTokenizerOptions } from './tokenize/tokenizer.js'
+export { Engine, type EngineOptions, type GenerateOptions, type ModelParams, type Tensor } from './train/engine.js'

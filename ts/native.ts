@@ -181,7 +181,8 @@ export interface NativeEngineOptions {
   modelParams: Record<string, number | null>
   device: string
   precision: 'fp32' | 'bf16'
-  seed: number
+  /** Up to 64 bits: a bigint where a number is not exact. */
+  seed: number | bigint
   /** A safetensors file with all parameters. */
   weights?: string | undefined
   threads?: number | undefined
@@ -216,9 +217,10 @@ export interface NativeEngine {
   gradients(): [string, NativeTensor][]
   /** Writes model.safetensors and optimizer.safetensors into an existing folder. */
   save(folder: string): Promise<void>
+  /** The prompt as it is: it begins with BOS, or with what stands in its place. */
   generate(
     prompt: Int32Array,
-    options: { tokens: number; temperature: number; topK: number; seed: number },
+    options: { tokens: number; temperature: number; topK: number; seed: number | bigint },
   ): Promise<{ tokens: Int32Array }>
   close(): void
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "backend/error.h"
+#include "backend/memory.h"
 
 namespace aot::cpu {
 namespace {
@@ -19,6 +20,17 @@ int thread_count(int wanted) {
   return wanted > 0 ? wanted : available_cores();
 }
 
+// Bytes of weights, moments, a gradient for each lane, and the packed weights (two panels each). Memory is taken up
+// page by page, so that an allocation which is too large would not fail but have the process killed later.
+double memory_needed(const ParameterTable& table, DType precision, int lanes) {
+  double packed = 0;
+  for (const Parameter& parameter : table) {
+    if (parameter.matmul_weight)
+      packed += 2.0 * static_cast<double>(parameter.size() * static_cast<int64_t>(size_of(precision)));
+  }
+  return packed + sizeof(float) * static_cast<double>(table.block_size()) * (3.0 + lanes);
+}
+
 }  // namespace
 
 CpuBackend::CpuBackend(const ParameterTable& table, BackendOptions options)
@@ -27,6 +39,9 @@ CpuBackend::CpuBackend(const ParameterTable& table, BackendOptions options)
       isa_(choose_isa(options.precision)),
       pool_(thread_count(options.threads)) {
   const size_t bytes = static_cast<size_t>(table.block_size()) * sizeof(float);
+  require_memory(memory_needed(table, options.precision, pool_.size()),
+                 "a model of " + std::to_string(table.element_count()) + " parameters on " +
+                     std::to_string(pool_.size()) + " threads");
   weights_ = MemoryBlock(bytes, "the weights");
   moment1_ = MemoryBlock(bytes, "the optimizer's moments");
   moment2_ = MemoryBlock(bytes, "the optimizer's moments");

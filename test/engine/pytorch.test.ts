@@ -37,20 +37,33 @@ function load(name: string) {
 }
 type Golden = ReturnType<typeof load>
 
-/** Ours may be twice as far from the float64 truth as PyTorch's float32 is, and a rounding of the truth's size. */
-function close(t: ExecutionContext, golden: Golden, key: string, ours: ArrayLike<number>) {
+/** The distances from the float64 truth, smallest first (a NaN fails), and what one may be: see close(). */
+function errors(t: ExecutionContext, golden: Golden, key: string, ours: ArrayLike<number>) {
   const { data } = golden.truth(key)
   t.is(ours.length, data.length, key)
-  let error = 0
-  let size = 0
-  for (let i = 0; i < data.length; i++) {
-    const truth = data[i] as number
-    const difference = Math.abs((ours[i] as number) - truth)
-    error = Math.max(error, difference) // a NaN stays
-    size = Math.max(size, Math.abs(truth))
-  }
-  const bound = 2 * (golden.float32Error[key] as number) + 2e-7 * size
+  const sorted = Array.from(data, (truth, i) => Math.abs((ours[i] as number) - truth)).sort((a, b) => a - b)
+  t.false(sorted.some(Number.isNaN), `${key}: not a number`)
+  const size = Math.max(...Array.from(data, Math.abs))
+  return { sorted, bound: 2 * (golden.float32Error[key] as number) + 2e-7 * size }
+}
+
+/** Ours may be twice as far from the float64 truth as PyTorch's float32 is, and a rounding of the truth's size. */
+function close(t: ExecutionContext, golden: Golden, key: string, ours: ArrayLike<number>) {
+  const { sorted, bound } = errors(t, golden, key, ours)
+  const error = sorted.at(-1) as number
   t.true(error <= bound, `${key}: error ${error}, allowed ${bound}`)
+}
+
+/**
+ * Weights after steps: 99 of 100 as in close(). AdamW divides a gradient by its own size, so the rounding of the few
+ * that all but cancel at the first step comes out as large as a part of a step; a twentieth of one is allowed (more
+ * where PyTorch is further off: the bias of the keys has no gradient but rounding).
+ */
+function closeAfterSteps(t: ExecutionContext, golden: Golden, key: string, ours: ArrayLike<number>) {
+  const { sorted, bound } = errors(t, golden, key, ours)
+  const error = sorted[Math.floor(0.99 * (sorted.length - 1))] as number
+  t.true(error <= bound, `${key}: error ${error}, allowed ${bound}`)
+  t.true((sorted.at(-1) as number) <= Math.max(golden.lr / 20, bound), `${key}: largest error ${sorted.at(-1)}`)
 }
 
 const create = (golden: Golden, device: string) =>
@@ -107,7 +120,7 @@ for (const device of ['reference', 'cpu']) {
         close(t, golden, `steps${aggregate}.loss`, losses)
         close(t, golden, `steps${aggregate}.grad_norm`, norms)
         for (const [parameter, { data }] of engine.parameters())
-          close(t, golden, `steps${aggregate}.${parameter}`, data)
+          closeAfterSteps(t, golden, `steps${aggregate}.${parameter}`, data)
         engine.close()
       })
     }

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { native } from '../../ts/native.js'
 import { makeInputs } from './harness.js'
@@ -58,4 +60,28 @@ test('the table gives costs', (t) => {
   const cost = native.opCost('linear_forward', shape, 'fp32')
   t.deepEqual(cost, { flops: 2 * 200 * 20 * 24, bytes: 4 * (4800 + 480 + 20 + 4000 + 4000) })
   t.is(native.opCost('linear_forward', shape, 'bf16').bytes, cost.bytes - 2 * (4800 + 4000))
+})
+
+test('AOT_ISA chooses the instruction set of a process', (t) => {
+  const inputs = makeInputs('linear_forward', { window: 3, width: 70, out: 5 })
+  const script = `
+    import { native } from ${JSON.stringify(new URL('../../ts/native.js', import.meta.url).href)}
+    const inputs = JSON.parse(process.argv[1]).map((values) => new Float32Array(values))
+    try {
+      const { y } = native.runOp('cpu', 'fp32', 'linear_forward', { window: 3, width: 70, out: 5 }, inputs)
+      console.log([...y].join())
+    } catch (error) {
+      console.log(error.code, error.message)
+    }`
+  const run = (isa: string) =>
+    execFileSync(
+      process.execPath,
+      ['--input-type=module', '-e', script, JSON.stringify(inputs.map((values) => [...values]))],
+      { env: { ...process.env, AOT_ISA: isa }, cwd: fileURLToPath(new URL('.', import.meta.url)), encoding: 'utf8' },
+    ).trim()
+  for (const isa of native.availableIsas()) {
+    const { y } = native.runOp('cpu', 'fp32', 'linear_forward', { window: 3, width: 70, out: 5 }, inputs, { isa })
+    t.is(run(isa), [...(y as Float32Array)].join(), isa)
+  }
+  t.regex(run('mmx'), /^AOT_DEVICE AOT_ISA=mmx is unknown: use one of .*baseline, or leave it unset$/)
 })

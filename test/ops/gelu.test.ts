@@ -22,10 +22,8 @@ test('GELU and its derivative are exact to 2.5e-7 from -12 to 12, and right at t
       }
       t.true(worst < 2.5e-7, `${isa} ${name}: off by ${worst}`)
     }
-    t.deepEqual(
-      [...(got.y as Float32Array).slice(count)].map(Math.fround),
-      [-0, -0, -0, 0, 14, 200, Math.fround(1e30)].map((v, i) => (i < 3 ? (got.y?.[count + i] as number) : v)),
-    )
-    for (let i = 0; i < 3; i++) t.true(Math.abs(got.y?.[count + i] as number) < 1e-30)
+    const tail = (got.y as Float32Array).slice(count)
+    t.true(tail.slice(0, 3).every((y) => Math.abs(y) < 1e-30))
+    t.deepEqual([...tail.slice(3)], [0, 14, 200, Math.fround(1e30)])
   }
 })

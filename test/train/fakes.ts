@@ -227,9 +227,9 @@ class FakeEngine implements NativeEngine {
     const { moment, gradient } = this
     writeSafetensors(join(folder, 'optimizer.safetensors'), { moment, gradient }, counts)
   }
-  async generate(prompt: Int32Array, { tokens, seed }: { tokens: number; seed: number }) {
+  async generate(prompt: Int32Array, { tokens, seed }: { tokens: number; seed: number | bigint }) {
     const first = prompt[0] as number
-    return { tokens: Int32Array.from({ length: tokens }, (_, i) => 97 + ((first + seed + i) % 26)) }
+    return { tokens: Int32Array.from({ length: tokens }, (_, i) => 97 + ((first + Number(seed) + i) % 26)) }
   }
   close() {}
 }
@@ -266,7 +266,7 @@ export function fakeSurroundings(faults: Faults = {}): Surroundings & { lines: s
       Engine: {
         async create({ weights, model, modelParams, device, precision, seed }: NativeEngineOptions) {
           const options = { model, modelParams, device, precision, seed }
-          const fresh = Float32Array.from({ length: size }, (_, i) => Math.sin(i + seed))
+          const fresh = Float32Array.from({ length: size }, (_, i) => Math.sin(i + Number(seed)))
           const given = weights === undefined ? fresh : readSafetensors(weights).tensors.weights
           return new FakeEngine(options, given as Float32Array, faults)
         },
