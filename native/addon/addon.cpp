@@ -28,12 +28,12 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Instance());
   exports.Set("setErrorClass", Napi::Function::New(env, set_error_class, "setErrorClass"));
   exports.Set("availableCores", Napi::Function::New(env, cores, "availableCores"));
-  if (export_engine) export_engine(env, exports);
-  if (export_file_lock) export_file_lock(env, exports);
-  if (export_token_store) export_token_store(env, exports);
-  if (export_tokenizer) export_tokenizer(env, exports);
-  if (export_tokenize_folder) export_tokenize_folder(env, exports);
-  if (export_ops) export_ops(env, exports);
+  export_engine(env, exports);
+  export_file_lock(env, exports);
+  export_token_store(env, exports);
+  export_tokenizer(env, exports);
+  export_tokenize_folder(env, exports);
+  export_ops(env, exports);
   return exports;
 }
 

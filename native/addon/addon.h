@@ -15,12 +15,12 @@
 namespace aot::addon {
 
 // Each file of native/addon exports its classes and functions by one of these; addon.cpp lists them.
-__attribute__((weak)) void export_engine(Napi::Env env, Napi::Object exports);
-__attribute__((weak)) void export_file_lock(Napi::Env env, Napi::Object exports);
-__attribute__((weak)) void export_token_store(Napi::Env env, Napi::Object exports);
-__attribute__((weak)) void export_tokenizer(Napi::Env env, Napi::Object exports);
-__attribute__((weak)) void export_tokenize_folder(Napi::Env env, Napi::Object exports);
-__attribute__((weak)) void export_ops(Napi::Env env, Napi::Object exports);
+void export_engine(Napi::Env env, Napi::Object exports);
+void export_file_lock(Napi::Env env, Napi::Object exports);
+void export_token_store(Napi::Env env, Napi::Object exports);
+void export_tokenizer(Napi::Env env, Napi::Object exports);
+void export_tokenize_folder(Napi::Env env, Napi::Object exports);
+void export_ops(Napi::Env env, Napi::Object exports);
 
 // The AotError that ts/native.ts registered for this environment, made from a code and a message.
 Napi::Error make_error(Napi::Env env, const char* code, const std::string& message);
