@@ -3,6 +3,8 @@
  * Everything else goes through the public classes built on it (Engine, Tokenizer, TokenStore).
  */
 import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import bindings from 'bindings'
 import { AotError } from './errors.js'
@@ -124,6 +126,21 @@ export interface NativeTokenStoreClass {
   open(path: string): NativeTokenStore
 }
 
+/** Writes a token file of a length that is known only at the end. The file appears whole, at commit(), or not at all. */
+export interface NativeTokenWriter {
+  /** Tokens so far. */
+  readonly length: number
+  append(ids: Int32Array): void
+  /** Completes, checks and names the file; the writer is closed then. Gives the number of tokens. */
+  commit(): Promise<number>
+  /** Gives up: nothing is left behind. May be called twice. */
+  close(): void
+}
+
+export interface NativeTokenWriterClass {
+  new (path: string, dtype: 'int32' | 'uint16'): NativeTokenWriter
+}
+
 export interface NativeBatchLoaderOptions {
   windows: NativeWindowOptions
   batchSize: number
@@ -225,15 +242,79 @@ export interface NativeFileLockClass {
   new (path: string): NativeFileLock
 }
 
+// --- native/addon/ops_addon.cpp -------------------------------------------------------------------------------------
+
+/** Sizes of an op's call; in the shapes of its tensors B, T, C, O, H, V, and n = B*T. */
+export interface NativeOpShape {
+  batch?: number
+  window?: number
+  width?: number
+  out?: number
+  heads?: number
+  vocabulary?: number
+}
+
+export interface NativeOpTensor {
+  name: string
+  role: 'activation' | 'fp32' | 'host' | 'weight' | 'vector' | 'inputs' | 'targets' | 'losses'
+  /** Products of sizes, such as `3C` or `BH`. */
+  rows: string
+  cols: string
+}
+
+export interface NativeOp {
+  name: string
+  inputs: NativeOpTensor[]
+  outputs: NativeOpTensor[]
+  /** Length of the longest sum, as a product of sizes: native/backend/op_table.h has the tolerance that follows. */
+  reduction: string
+  roundsInside: boolean
+}
+
+export interface NativeOpOptions {
+  /** Of dropout; the pass trains when it is above 0. */
+  rate?: number
+  site?: number
+  seed?: number
+  minibatch?: number
+  firstRow?: number
+  lossScale?: number
+  accumulate?: boolean
+  lr?: number
+  clip?: number
+  weightDecay?: number
+  step?: number
+  threads?: number
+  /** Instruction set of the cpu device: one of availableIsas(). */
+  isa?: string
+}
+
+/** Single ops on any device, for tests and benchmarks. */
+export interface NativeOps {
+  listOps(): NativeOp[]
+  opCost(op: string, shape: NativeOpShape, precision: 'fp32' | 'bf16'): { flops: number; bytes: number }
+  runOp(
+    device: string,
+    precision: 'fp32' | 'bf16',
+    op: string,
+    shape: NativeOpShape,
+    inputs: Float32Array[],
+    options?: NativeOpOptions,
+  ): Record<string, Float32Array>
+  /** Best first. */
+  availableIsas(): string[]
+}
+
 // --------------------------------------------------------------------------------------------------------------------
 
-export interface NativeAddon extends NativeTokenizeFolder {
+export interface NativeAddon extends NativeTokenizeFolder, NativeOps {
   setErrorClass(errorClass: typeof AotError): void
   /** Processors this process may use. */
   availableCores(): number
   Tokenizer: NativeTokenizerClass
   tokenizerParts: NativeTokenizerParts
   TokenStore: NativeTokenStoreClass
+  TokenWriter: NativeTokenWriterClass
   BatchLoader: NativeBatchLoaderClass
   Engine: NativeEngineClass
   FileLock: NativeFileLockClass
@@ -247,7 +328,9 @@ function load(): NativeAddon {
   try {
     if (built !== undefined && !existsSync(built)) throw new Error(`AOT_ADDON names no file: ${built}`)
     const addon = (
-      built === undefined ? bindings({ bindings: 'aot', module_root: packageRoot }) : bindings(built)
+      built === undefined
+        ? bindings({ bindings: 'aot', module_root: packageRoot })
+        : createRequire(import.meta.url)(resolve(built))
     ) as NativeAddon
     addon.setErrorClass(AotError)
     return addon

@@ -268,6 +268,7 @@ std::shared_ptr<BatchLoader> unwrap_batch_loader(Napi::Value value) {
 void export_token_store(Napi::Env env, Napi::Object exports) {
   exports.Set("TokenStore", TokenStoreWrap::define(env));
   exports.Set("BatchLoader", BatchLoaderWrap::define(env));
+  export_token_writer(env, exports);
 }
 
 }  // namespace aot::addon

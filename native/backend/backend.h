@@ -113,6 +113,10 @@ class Lane {
   // The logits themselves, fp32 [n,V] without the padding, to host memory.
   virtual void lm_head_logits(Tensor y, ParameterId weight, float* host_logits) = 0;
 
+  // Copies between host values and a tensor of this lane, to and from its dtype. Plain memory unless overridden.
+  virtual void upload(const float* host, Tensor to);
+  virtual void download(Tensor from, float* host);
+
   const Pass& pass() const { return *pass_; }
 
  protected:

@@ -7,7 +7,7 @@
 #include "backend/backend.h"
 #include "backend/thread_pool.h"
 #include "cpu/cpu_lane.h"
-#include "cpu/kernels.h"
+#include "cpu/isa.h"
 #include "cpu/memory.h"
 
 namespace aot::cpu {

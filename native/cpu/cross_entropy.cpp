@@ -2,7 +2,8 @@
 //
 // reference is one logit of the row, moved only when another exceeds it by 40, so that one pass makes the exponentials
 // and their sum. With p = e / sum the gradient of the logits is (p - onehot) * scale = (e - sum * onehot) * scale /
-// sum: the stored exponentials with the target's lowered by the sum, times one factor a row.
+// sum: the stored exponentials, times one factor a row, where the target's is the sum of the others, negative. That sum
+// is kept by itself, so that the gradient stays exact where p nears 1.
 #include "cpu/gemm.h"
 #include "cpu/op_files.h"
 
@@ -16,7 +17,7 @@ constexpr float headroom = 40;
 template <class T>
 struct Rows {
   int64_t count = 0;
-  float *reference, *target_logit, *sums;  // sums: W partial sums a row
+  float *reference, *target_logit, *sums;  // sums: W partial sums a row, without the target
   T* exponentials = nullptr;
 
   T* at(int64_t row, int64_t column) const {
@@ -52,6 +53,18 @@ template <class T>
   }
 }
 
+// What a row's sums come to.
+struct RowTotal {
+  double others, total, loss;
+};
+template <class T>
+RowTotal row_total(const Rows<T>& rows, int64_t row) {
+  const double above = static_cast<double>(rows.target_logit[row]) - rows.reference[row];
+  const double others = sum_in_double(load(rows.sums + row * W, All{}));
+  const double total = others + static_cast<double>(exponential(broadcast(static_cast<float>(above)))[0]);
+  return {others, total, __builtin_log(total) - above};
+}
+
 template <class T, bool Keep>
 void exponentials(Left y, int64_t width, int64_t vocabulary, const void* packed, const int32_t* targets,
                   const Rows<T>& state) {
@@ -79,10 +92,15 @@ void exponentials(Left y, int64_t width, int64_t vocabulary, const void* packed,
                            store(to, a, All{});
                            store(to + W, b, All{});
                          }
+                         const int64_t place = targets[r] - column;
+                         if (place >= 0 && place < columns) {
+                           state.target_logit[r] = tile[i * tile_columns + place];
+                           const uint32_t others = ~(1u << place);
+                           a = keep(bits_mask(others), a);
+                           b = keep(bits_mask(others >> W), b);
+                         }
                          float* sums = state.sums + r * W;
                          store(sums, load(sums, All{}) + (a + b), All{});
-                         const int64_t place = targets[r] - column;
-                         if (place >= 0 && place < columns) state.target_logit[r] = tile[i * tile_columns + place];
                        }
                      });
 }
@@ -96,10 +114,7 @@ void lm_head_loss(Scratch& scratch, const void* y, int64_t n, int64_t width, int
     exponentials<T, false>({left.data + begin * left.stride, left.stride}, width, vocabulary, packed, targets + begin,
                            rows);
     if (!losses) continue;
-    for (int64_t r = 0; r < rows.count; r++) {
-      const double total = sum_in_double(load(rows.sums + r * W, All{}));
-      losses[begin + r] = static_cast<float>(__builtin_log(total) + (rows.reference[r] - rows.target_logit[r]));
-    }
+    for (int64_t r = 0; r < rows.count; r++) losses[begin + r] = static_cast<float>(row_total(rows, r).loss);
   }
 }
 
@@ -120,12 +135,10 @@ void lm_head_loss_backward(Scratch& scratch, const void* y, int64_t n, int64_t w
 
     T* scaled = static_cast<T*>(scratch.get(Scratch::probabilities, count * width * static_cast<int64_t>(sizeof(T))));
     for (int64_t r = 0; r < count; r++) {
-      const double total = sum_in_double(load(rows.sums + r * W, All{}));
-      const float above = rows.target_logit[r] - rows.reference[r];
-      if (losses) losses[begin + r] = static_cast<float>(__builtin_log(total) - above);
-      const double lowered = static_cast<double>(exponential(broadcast(above))[0]) - total;
-      store(rows.at(r, targets[begin + r]), broadcast(static_cast<float>(lowered)), First{1});
-      const float factor = static_cast<float>(scale / total);
+      const RowTotal row = row_total(rows, r);
+      if (losses) losses[begin + r] = static_cast<float>(row.loss);
+      store(rows.at(r, targets[begin + r]), broadcast(static_cast<float>(-row.others)), First{1});
+      const float factor = static_cast<float>(scale / row.total);
       rows.reference[r] = factor;
       for_vectors(width, [&](int64_t i, auto lanes) {
         store(scaled + r * width + i, load(block_y + r * width + i, lanes) * broadcast(factor), lanes);

@@ -1,9 +1,10 @@
 // Which instruction sets there are, and the choice among them.
+#include "cpu/isa.h"
+
 #include <cstdlib>
 #include <string>
 
 #include "backend/error.h"
-#include "cpu/kernels.h"
 
 namespace aot::cpu {
 
@@ -47,15 +48,28 @@ const Candidate candidates[] = {
     {"baseline", "no vector extensions", always, baseline::fill_kernels},
 };
 
+thread_local std::string override_isa;
+
 }  // namespace
 
+IsaOverride::IsaOverride(const std::string& isa) { override_isa = isa; }
+IsaOverride::~IsaOverride() { override_isa.clear(); }
+
+std::vector<std::string> available_isas() {
+  std::vector<std::string> keys;
+  for (const Candidate& candidate : candidates) {
+    if (candidate.available()) keys.push_back(candidate.key);
+  }
+  return keys;
+}
+
 Isa choose_isa(DType precision) {
-  const char* wanted = std::getenv("AOT_ISA");
-  if (wanted && !*wanted) wanted = nullptr;
+  const char* variable = std::getenv("AOT_ISA");
+  const std::string wanted = !override_isa.empty() ? override_isa : variable ? variable : "";
   std::string keys;
   for (const Candidate& candidate : candidates) {
-    if (wanted && std::string(wanted) != candidate.key) {
-      keys += std::string(keys.empty() ? "" : ", ") + candidate.key;
+    if (!wanted.empty() && wanted != candidate.key) {
+      keys += (keys.empty() ? "" : ", ") + std::string(candidate.key);
       continue;
     }
     if (candidate.available()) {
@@ -63,10 +77,9 @@ Isa choose_isa(DType precision) {
       candidate.fill(isa.kernels, precision);
       return isa;
     }
-    if (wanted)
-      fail(ErrorCode::device, std::string("AOT_ISA=") + wanted + ": this processor lacks it: leave AOT_ISA unset");
+    if (!wanted.empty()) fail(ErrorCode::device, "AOT_ISA=" + wanted + ": this processor lacks it: leave it unset");
   }
-  fail(ErrorCode::device, std::string("AOT_ISA=") + wanted + " is unknown: it may be one of " + keys);
+  fail(ErrorCode::device, "AOT_ISA=" + wanted + " is unknown: use one of " + keys + ", or leave it unset");
 }
 
 }  // namespace aot::cpu

@@ -134,13 +134,4 @@ struct Kernels {
 inline constexpr int64_t element_bits_bytes(int64_t count) { return (count + 63 + 63) / 64 * 8 + 8; }
 inline constexpr int64_t attention_row_bytes(int64_t window) { return (window + 31) / 32 * 4; }
 
-// The table of the chosen instruction set and precision, and its name for people.
-struct Isa {
-  const char* name;
-  Kernels kernels;
-};
-// The best this processor has, or the one that the environment variable AOT_ISA names (avx512, avx512_no_bf16, avx2,
-// baseline). Throws AOT_DEVICE when that is unknown or not there.
-Isa choose_isa(DType precision);
-
 }  // namespace aot::cpu

@@ -1,22 +1,76 @@
 #include "data/hdf5.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <mutex>
+
 namespace aot::hdf5 {
 namespace {
 
-std::recursive_mutex& library_mutex() {
+constexpr unsigned most_seconds = 60;
+
+std::mutex& library_mutex() {
   // Never destroyed: a thread may still be reading while the process ends.
-  static std::recursive_mutex* mutex = [] {
+  static std::mutex* mutex = [] {
     H5dont_atexit();
-    return new std::recursive_mutex;
+    return new std::mutex;
   }();
   return *mutex;
 }
 
+// Sessions of this thread. A recursive mutex would not do: it knows its owner by a number that a fork changes.
+thread_local int depth = 0;
+
+[[noreturn]] void run_in_copy(const std::function<void()>& body) {
+  for (const int fatal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM}) ::signal(fatal, SIG_DFL);
+  sigset_t alarm_only;
+  sigemptyset(&alarm_only);
+  sigaddset(&alarm_only, SIGALRM);
+  ::pthread_sigmask(SIG_UNBLOCK, &alarm_only, nullptr);
+  ::alarm(most_seconds);
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  // The C library reports what it dies of there.
+  const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (nowhere >= 0) ::dup2(nowhere, STDERR_FILENO);
+  try {
+    body();
+  } catch (...) {
+  }
+  ::_exit(0);
+}
+
 }  // namespace
 
-Session::Session() : lock_(library_mutex()) {
+Session::Session() {
+  if (depth++ == 0) library_mutex().lock();
   // The setting belongs to the calling thread in thread-safe builds of the library.
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
+
+Session::~Session() {
+  if (--depth == 0) library_mutex().unlock();
+}
+
+bool survives(const Session&, const std::function<void()>& body) {
+  // The copy must not answer the signals meant for this process.
+  sigset_t all, before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const pid_t copy = ::fork();
+  if (copy == 0) run_in_copy(body);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (copy < 0) return true;
+  int status = 0;
+  while (::waitpid(copy, &status, 0) < 0) {
+    if (errno != EINTR) return true;
+  }
+  return !WIFSIGNALED(status);
 }
 
 }  // namespace aot::hdf5

@@ -1,8 +1,8 @@
-// defines: aot::hdf5::Session, aot::hdf5::Handle
+// defines: aot::hdf5::Session, aot::hdf5::Handle, aot::hdf5::survives
 #pragma once
 #include <hdf5.h>
 
-#include <mutex>
+#include <functional>
 #include <utility>
 
 namespace aot::hdf5 {
@@ -13,9 +13,9 @@ namespace aot::hdf5 {
 class Session {
  public:
   Session();
-
- private:
-  std::lock_guard<std::recursive_mutex> lock_;
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 };
 
 // An HDF5 identifier that is closed when it goes away. Must die inside a Session.
@@ -35,5 +35,10 @@ class Handle {
   hid_t id_;
   Close close_;
 };
+
+// HDF5 can die of a damaged file: divide by zero, write out of bounds, never return. So what a file from outside makes
+// it do is tried first in a forked copy of the process. Runs body there (what it throws counts for nothing); false when
+// the copy died of it or took longer than a minute; true, untried, when no copy can be made.
+bool survives(const Session&, const std::function<void()>& body);
 
 }  // namespace aot::hdf5

@@ -48,13 +48,17 @@ void check_file(const std::string& path) {
   if (is_hdf5 < 0) fail(ErrorCode::io, "cannot read " + path + ": check its permissions");
 }
 
+[[noreturn]] void fail_damaged(const std::string& path) {
+  fail(ErrorCode::data, path + " is a damaged or cut HDF5 file: write or copy it again");
+}
+
 hdf5::Handle open_file(const std::string& path) {
   hdf5::Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
 #if H5_VERSION_GE(1, 10, 7) && !(H5_VERS_MAJOR == 1 && H5_VERS_MINOR == 12 && H5_VERS_RELEASE == 0)
   H5Pset_file_locking(access, false, true);  // network file systems without locks are common; nothing is written here
 #endif
   hdf5::Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), H5Fclose);
-  if (!file.valid()) fail(ErrorCode::data, path + " is a damaged or cut HDF5 file: write or copy it again");
+  if (!file.valid()) fail_damaged(path);
   return file;
 }
 
@@ -72,9 +76,20 @@ herr_t add_name(hid_t, const char* name, const H5L_info_t*, void* names) {
                             "; the token ids must be in that dataset");
 }
 
+std::string library_version() {
+  unsigned major = 0, minor = 0, release = 0;
+  H5get_libversion(&major, &minor, &release);
+  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(release);
+}
+
 hdf5::Handle open_dataset(hid_t file, const std::string& path, const std::string& name) {
   hdf5::Handle object(H5Oopen(file, name.c_str(), H5P_DEFAULT), H5Oclose);
-  if (!object.valid()) fail_no_dataset(file, path, name);
+  if (!object.valid()) {
+    if (H5Lexists(file, name.c_str(), H5P_DEFAULT) <= 0) fail_no_dataset(file, path, name);
+    fail(ErrorCode::data, "dataset '" + name + "' of " + path +
+                              " cannot be opened: it is damaged, or in a newer format " + "than HDF5 " +
+                              library_version() + " reads; rewrite it with h5repack --high=1");
+  }
   if (H5Iget_type(object) != H5I_DATASET) {
     fail(ErrorCode::data, "'" + name + "' of " + path + " is not a dataset but a group or a type: write it again");
   }
@@ -122,7 +137,9 @@ void check_chunks(hid_t dataset, hid_t creation, int64_t extent, hsize_t chunk, 
 #if H5_VERSION_GE(1, 10, 5)
   hsize_t written = 0;
   const hsize_t wanted = (static_cast<hsize_t>(extent) + chunk - 1) / chunk;
-  if (H5Dget_num_chunks(dataset, H5S_ALL, &written) >= 0 && written < wanted) {
+  hdf5::Handle space(H5Dget_space(dataset), H5Sclose);
+  if (H5Dget_num_chunks(dataset, space, &written) < 0) fail_damaged(path);
+  if (written < wanted) {
     fail(ErrorCode::data, path + " was not written to its end: only " + std::to_string(written) + " of " +
                               std::to_string(wanted) + " chunks are there; write it again");
   }
@@ -172,6 +189,10 @@ void Opener::open(const Source& source, int depth) {
     return;
   }
   int64_t block = least_block;
+  // HDF5 would read past the end of a compact dataset whose header lies about its length.
+  if (layout == H5D_COMPACT && static_cast<int64_t>(H5Dget_storage_size(dataset)) < extent * type.bytes) {
+    fail_damaged(path);
+  }
   if (layout == H5D_CHUNKED) {
     hsize_t chunk = 1;
     H5Pget_chunk(creation, 1, &chunk);
@@ -248,7 +269,19 @@ void Opener::open_virtual(const Source& source, hid_t creation, int64_t extent, 
 TokenFile open_token_file(const std::string& path) {
   TokenFile result;
   hdf5::Session session;
-  Opener(result, session).open({path, dataset_name, 0, -1}, 0);
+  const Source whole{path, dataset_name, 0, -1};
+  const bool harmless = hdf5::survives(session, [&] {
+    // Never destroyed: the copy of the process ends here.
+    TokenFile& trial = *new TokenFile;
+    Opener(trial, session).open(whole, 0);
+    for (const auto& segment : trial.segments) {
+      int32_t token;
+      segment->read(0, 1, &token);
+      segment->read(segment->length() - 1, 1, &token);
+    }
+  });
+  if (!harmless) fail_damaged(path);
+  Opener(result, session).open(whole, 0);
   return result;
 }
 

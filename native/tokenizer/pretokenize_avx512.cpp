@@ -9,13 +9,12 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // in GCC's own headers (bug 105593)
-
 // Only what follows is compiled for these instructions: nothing of the headers above, which other files share.
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,popcnt,lzcnt"))), \
                              apply_to = function)
 #else
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // in GCC's own headers (bug 105593)
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,popcnt,lzcnt")
 #endif

@@ -68,6 +68,7 @@ bool TokenTrie::build_nodes(const std::vector<std::string>& token_bytes) {
   nodes_.assign(block_nodes, 0);
   longest_.assign(block_nodes, none);
   base_used_.assign(block_nodes, false);
+  base_used_[0] = true;  // of leaves: no node may answer to it
   free_.assign(1, block_nodes - 1);
 
   // Subtrees with low symbols, the frequent tokens, come first, so that they share cache lines.

@@ -20,7 +20,17 @@ namespace {
 
 using nlohmann::json;
 
-// The error of one file: every message starts with its path.
+// A message that may quote the file's content: without its line ends, and not endless.
+std::string one_line(std::string message) {
+  constexpr size_t most_bytes = 400;
+  if (message.size() > most_bytes) message = message.substr(0, most_bytes) + "...";
+  for (char& byte : message) {
+    if (static_cast<unsigned char>(byte) < ' ') byte = ' ';
+  }
+  return message;
+}
+
+// One of the folder's files; every message of its errors starts with its path.
 class File {
  public:
   explicit File(std::string path) : path_(std::move(path)) {}
@@ -29,18 +39,22 @@ class File {
 
   [[noreturn]] void damaged(const std::string& what) const {
     fail(ErrorCode::data,
-         path_ + ": " + what + ": the file is damaged or not a tokenizer's, get it again or train anew");
+         path_ + ": " + one_line(what) + ": the file is damaged or not a tokenizer's, get it again or train anew");
   }
   [[noreturn]] void unsupported(const std::string& what) const {
-    fail(ErrorCode::data, path_ + ": " + what + " is not supported: only GPT-2's byte-level BPE is");
+    fail(ErrorCode::data, path_ + ": " + one_line(what) + " is not supported: only GPT-2's byte-level BPE is");
   }
   std::string read() const {
     std::ifstream file(path_, std::ios::binary);
-    std::ostringstream content;
-    if (!file || !(content << file.rdbuf()) || file.bad()) {
+    std::string content;
+    char buffer[1 << 14];
+    while (file.read(buffer, sizeof buffer) || file.gcount() > 0) {
+      content.append(buffer, static_cast<size_t>(file.gcount()));
+    }
+    if (!file.is_open() || file.bad()) {
       fail(ErrorCode::io, "cannot read " + path_ + ": " + std::strerror(errno ? errno : EIO));
     }
-    return std::move(content).str();
+    return content;
   }
   json read_json() const {
     const std::string text = read();

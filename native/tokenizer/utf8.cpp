@@ -1,6 +1,7 @@
 #include "tokenizer/utf8.h"
 
 #include <cstddef>
+#include <cstring>
 
 namespace aot {
 namespace {
@@ -42,6 +43,33 @@ void append_utf8(std::string& text, uint32_t code_point) {
     tail(6);
     tail(0);
   }
+}
+
+std::string utf8_from_utf16(std::u16string_view text) {
+  std::string utf8;
+  utf8.reserve(text.size() + text.size() / 8);
+  for (size_t at = 0; at < text.size();) {
+    // ASCII, the usual case, eight units at a time.
+    uint64_t units[2];
+    while (at + 8 <= text.size()) {
+      std::memcpy(units, &text[at], 16);
+      if ((units[0] | units[1]) & 0xFF80FF80FF80FF80u) break;
+      char ascii[8];
+      for (int i = 0; i < 8; i++) ascii[i] = static_cast<char>(text[at + i]);
+      utf8.append(ascii, 8);
+      at += 8;
+    }
+    if (at == text.size()) break;
+    const char16_t unit = text[at++];
+    if (unit < 0xD800 || unit > 0xDFFF) {
+      append_utf8(utf8, unit);
+    } else if (unit < 0xDC00 && at < text.size() && text[at] >= 0xDC00 && text[at] <= 0xDFFF) {
+      append_utf8(utf8, 0x10000u + ((unit - 0xD800u) << 10) + (text[at++] - 0xDC00u));
+    } else {
+      append_utf8(utf8, 0xFFFD);
+    }
+  }
+  return utf8;
 }
 
 std::string replace_invalid_utf8(std::string_view bytes) {

@@ -1,4 +1,5 @@
-// defines: aot::utf8_length, aot::decode_utf8, aot::append_utf8, aot::replace_invalid_utf8
+// defines: aot::utf8_length, aot::decode_utf8, aot::append_utf8, aot::replace_invalid_utf8,
+// aot::utf8_from_utf16
 #pragma once
 #include <cstdint>
 #include <string>
@@ -33,5 +34,8 @@ void append_utf8(std::string& text, uint32_t code_point);
 // The bytes as text: each maximal part that cannot belong to a character becomes one U+FFFD, as the Encoding Standard
 // and Rust's from_utf8_lossy have it.
 std::string replace_invalid_utf8(std::string_view bytes);
+
+// The text in UTF-8; lone surrogates become U+FFFD.
+std::string utf8_from_utf16(std::u16string_view text);
 
 }  // namespace aot

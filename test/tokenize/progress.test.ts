@@ -28,8 +28,10 @@ test('amounts', (t) => {
     '1.23 TB',
   ])
   t.deepEqual([7, 0.5, 5123, 1e6].map(formatCount), ['7', '0.50', '5.12k', '1.00M'])
-  t.deepEqual([0.4, 59, 60, 3599, 3600, 7500, 90000].map(formatDuration), [
+  t.deepEqual([0, 0.42, 9.99, 59, 60, 3599, 3600, 7500, 90000].map(formatDuration), [
     '0 s',
+    '0.4 s',
+    '10 s',
     '59 s',
     '1 min 00 s',
     '59 min 59 s',

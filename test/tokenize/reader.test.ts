@@ -63,7 +63,7 @@ test('a word longer than 1 MiB is cut there, in whole characters, and counted', 
     t.is(ids.length, Buffer.byteLength(text))
     return report.cutPieces
   }
-  for (const chunkBytes of [1 << 16, 1 << 19, 1 << 30]) {
+  for (const chunkBytes of [1 << 16, 1 << 19, mebi + 1, 1 << 30]) {
     t.is(await cutPieces(`begin ${'a'.repeat(mebi - 1)} end`, chunkBytes), 0)
     t.is(await cutPieces(`begin${'a'.repeat(mebi - 5)} end`, chunkBytes), 0)
     t.is(await cutPieces(`begin${'a'.repeat(mebi - 4)} end`, chunkBytes), 1)
@@ -81,6 +81,12 @@ test('where a long word is cut shows in the words that are counted', async (t) =
     // 'x', ' b...b' of 1 MiB, the ten that are left, ' b...b'
     const { words, occurrences, text } = await train(files, 258, { chunkBytes })
     t.deepEqual({ words, occurrences, cut: text.cutPieces }, { words: 4, occurrences: 4, cut: 1 })
+  }
+  // 1 MiB of white space, and one more that belongs to the word: seen without that word, it is not too long yet.
+  const spaces = writeFiles(folder, { 'b.txt': `begin${' '.repeat((1 << 20) + 1)}y` })
+  for (const chunkBytes of [1000, (1 << 20) + 1, 1 << 30]) {
+    const { words, text } = await train(spaces, 258, { chunkBytes })
+    t.deepEqual({ words, cut: text.cutPieces }, { words: 3, cut: 0 })
   }
 })
 

@@ -142,6 +142,8 @@ export interface Faults {
   infiniteWeightAt?: number
   /** Called after each minibatch. */
   onMinibatch?: (minibatch: number) => void
+  /** Called after each validation batch, counted over the process. */
+  onEvaluate?: (batch: number) => void
   /** Milliseconds a minibatch takes. */
   milliseconds?: number
 }
@@ -185,7 +187,9 @@ class FakeEngine implements NativeEngine {
     const { inputs, targets } = loader.next()
     return this.accumulate(inputs, targets, loader.batchSize, scale)
   }
+  private evaluated = 0
   async evaluate(inputs: Int32Array, targets: Int32Array) {
+    this.faults.onEvaluate?.(++this.evaluated)
     return { losses: this.losses(inputs, targets) }
   }
   evaluateFrom(loader: NativeBatchLoader) {
@@ -220,7 +224,8 @@ class FakeEngine implements NativeEngine {
     )
     if (this.faults.failSaveAt === this.minibatch) throw new AotError('AOT_IO', 'cannot write: No space left on device')
     const counts = { minibatch: String(this.minibatch), optimizerSteps: String(this.optimizerSteps) }
-    writeSafetensors(join(folder, 'optimizer.safetensors'), { moment: this.moment }, counts)
+    const { moment, gradient } = this
+    writeSafetensors(join(folder, 'optimizer.safetensors'), { moment, gradient }, counts)
   }
   async generate(prompt: Int32Array, { tokens, seed }: { tokens: number; seed: number | bigint }) {
     const first = prompt[0] as number
@@ -271,6 +276,7 @@ export function fakeSurroundings(faults: Faults = {}): Surroundings & { lines: s
           const options = JSON.parse(model.metadata.options as string)
           const engine = new FakeEngine(options, model.tensors.weights as Float32Array, faults)
           engine.moment.set(optimizer.tensors.moment as Float32Array)
+          engine.gradient.set(optimizer.tensors.gradient as Float32Array)
           engine.minibatch = Number(optimizer.metadata.minibatch)
           engine.optimizerSteps = Number(optimizer.metadata.optimizerSteps)
           return engine

@@ -90,14 +90,13 @@ test('stopped anywhere and started again, a run ends as one that was not', async
     const name = `stopped-${minibatch}`
     const { options, faults } = stopAfter(minibatch)
     const first = await train(folder, settings, options, faults, name)
-    const whole3 = Math.ceil(minibatch / 3) * 3
-    t.is(first.result.step, whole3)
+    t.is(first.result.step, minibatch)
     t.is(first.result.stopped, true, name)
     const second = await train(folder, settings, {}, {}, name)
     t.is(second.result.step, 60)
     t.is(second.result.validLoss, whole.result.validLoss)
     t.deepEqual(comparable(second.run.runFolder), wanted, name)
-    t.deepEqual(readdirSync(join(second.run.runFolder, 'state', 'backups')).sort(), ['21', '42', '60'], name)
+    t.deepEqual(readdirSync(join(second.run.runFolder, 'state', 'backups')).sort(), ['20', '40', '60'], name)
   }
 })
 
@@ -110,11 +109,31 @@ test('a run can be stopped again and again', async (t) => {
     const faults = { onMinibatch: () => ++done === 5 && controller.abort() } as Faults
     const { run, result } = await train(folder, {}, { signal: controller.signal }, faults, 'broken')
     if (result.stopped) continue
-    t.is(starts, 10)
+    t.is(starts, 12)
     t.deepEqual(comparable(run.runFolder), comparable(whole.run.runFolder))
     return
   }
   t.fail('it never ended')
+})
+
+test('a validation that was broken off is done first by the next start', async (t) => {
+  const folder = folderWithText(t)
+  const settings = { valid_steps: 2, steps_to_train: 80 }
+  const whole = await train(folder, settings, {}, {}, 'whole')
+  // The validation of step 50 is the first; that of step 80 the second, cut in its second batch.
+  for (const [batch, step] of [
+    [1, 50],
+    [2, 50],
+    [4, 80],
+  ] as const) {
+    const controller = new AbortController()
+    const onEvaluate = (done: number) => done === batch && controller.abort()
+    const first = await train(folder, settings, { signal: controller.signal }, { onEvaluate } as Faults, `run-${batch}`)
+    // The last batch's validation is complete: it stops after it.
+    t.deepEqual([first.result.step, first.result.stopped], [step, step === 50])
+    const { run } = await train(folder, settings, {}, {}, `run-${batch}`)
+    t.deepEqual(comparable(run.runFolder), comparable(whole.run.runFolder), `${batch}`)
+  }
 })
 
 test('an ended run is left as it is, and measured again', async (t) => {
@@ -138,9 +157,9 @@ test('--no-step-pickup trains so many more; epochs go on', async (t) => {
   t.is(last?.epochs, 100 / 31)
 })
 
-test('steps_to_train null is one epoch, in whole optimizer steps', async (t) => {
+test('steps_to_train null is one epoch', async (t) => {
   const { result } = await train(folderWithText(t, 200), { steps_to_train: null })
-  t.is(result.step, 30)
+  t.is(result.step, 31)
 })
 
 test('--cooldown-now ends the run after a tenth, with lr falling to 0', async (t) => {
@@ -345,14 +364,14 @@ const numeric: [string, Faults, RegExp, string[]][] = [
   [
     'a loss',
     { nanLossAt: 33 },
-    /^training stopped at minibatch 33, before the weights were touched: the loss is NaN; checkpoint 30 is whole: start again with a lower/,
+    /^training stopped at minibatch 33, before the weights were touched: its loss is not a finite number; checkpoint 30 is whole: start again with a lower/,
     ['20', '30', 'backups', 'latest'],
   ],
   ['a first loss', { nanLossAt: 1 }, /^training stopped at minibatch 1, .*; nothing was saved yet: /, ['backups']],
   [
     'a gradient',
     { nanNormAt: 17 },
-    /^training stopped at minibatch 34, .*the gradient norm is nan; checkpoint 30 is whole/,
+    /^training stopped at minibatch 34, .*the gradient norm is not a finite number; checkpoint 30 is whole/,
     ['20', '30', 'backups', 'latest'],
   ],
   [

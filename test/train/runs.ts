@@ -6,6 +6,7 @@ import type { ExecutionContext } from 'ava'
 import { loadConfigFile } from '../../ts/config/load.js'
 import { resolveRun } from '../../ts/config/resolve.js'
 import type { ResolvedRun, RunOptions } from '../../ts/config/types.js'
+import { native } from '../../ts/native.js'
 
 export const plain: RunOptions = { noStepPickup: false, cooldownNow: false }
 
@@ -102,4 +103,33 @@ export function comparable(runFolder: string): { metrics: Line[]; samples: strin
 /** Names in the state folder, sorted. */
 export function stateNames(runFolder: string): string[] {
   return readdirSync(join(runFolder, 'state')).sort()
+}
+
+/** Words that follow each other by rules, so that a model can learn something. */
+export function madeUpWords(words: number): string {
+  const roots = ['time', 'arrow', 'past', 'future', 'word', 'loss', 'model', 'light', 'house', 'river', 'stone', 'écho']
+  let state = 99
+  let text = ''
+  for (let i = 0; i < words; i++) {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0
+    text += `${i % 3 === 2 ? 'of ' : ''}${roots[(i * 5 + ((state >>> 16) % 3)) % roots.length]}${state >>> 29 === 0 ? '.\n' : ' '}`
+  }
+  return text
+}
+
+/** A folder with a tokenizer of `vocabSize` ids and text.h5, made by the real tokenizer; gives the settings that name them. */
+export async function realDataset(
+  t: ExecutionContext,
+  vocabSize: number,
+): Promise<{ folder: string; settings: Settings }> {
+  const folder = temporaryFolder(t)
+  const files = [join(folder, 'text.txt')]
+  writeFileSync(files[0] as string, madeUpWords(4000))
+  const control = () => ({ progress: new Float64Array(2), stop: new Int32Array(1) })
+  const { tokenizer } = await native.trainFiles(files, { vocabSize, threads: 1 }, control())
+  const tokenizer_path = join(folder, 'tokenizer')
+  mkdirSync(tokenizer_path)
+  await tokenizer.save(tokenizer_path)
+  await native.encodeFiles(tokenizer, files, join(folder, 'text.h5'), { threads: 1, dtype: 'auto' }, control())
+  return { folder, settings: { tokenizer_path, 'model_params.vocab_size': vocabSize } }
 }

@@ -17,9 +17,9 @@ function near(t: import('ava').ExecutionContext, value: number, wanted: number) 
   t.true(Math.abs(value - wanted) <= 1e-12 * Math.abs(wanted), `${value} is not ${wanted}`)
 }
 
-test('a plan: whole optimizer steps, the cooldown at their end', (t) => {
+test('a plan: the cooldown lies at the end of the optimizer steps', (t) => {
   const plan = makePlan({ ...request, stepsToTrain: 1001 })
-  t.is(plan.steps, 1000)
+  t.is(plan.steps, 1001)
   t.is(plan.cooldownStart, 425)
   t.is(plan.cooldownSteps, 75)
 })

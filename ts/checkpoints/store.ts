@@ -188,13 +188,13 @@ export class CheckpointStore {
       await renameAndSync(temporary, folder)
       await this.name(step)
       this.newestStep = step
-      await this.prune()
     } catch (error) {
       await remove(temporary).catch(() => {})
       const cause = ioError('save', folder, error)
       const rest = this.newestStep === null ? 'there is no earlier one' : `checkpoint ${this.newestStep} is whole`
       throw new AotError(cause.code, `checkpoint ${step} was not saved: ${cause.message}; ${rest}`)
     }
+    await this.prune()
   }
 
   /** Keeps the checkpoint of this step for good: hard links, or copies where the file system has none. */

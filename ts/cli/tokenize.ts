@@ -91,7 +91,7 @@ function dtype(args: Arguments): 'auto' | 'int32' | 'uint16' {
   throw new AotError('AOT_CONFIG', `--dtype must be auto, int32 or uint16, not '${value}'`)
 }
 
-const rate = (bytes: number, seconds: number) => `${(bytes / 1e6 / Math.max(seconds, 1e-3)).toFixed(1)} MB/s`
+const rate = (bytes: number, seconds: number) => `${formatBytes(bytes / Math.max(seconds, 1e-6))}/s`
 
 function reportText(text: TextReport, cutPieces: boolean): string[] {
   const lines = [
@@ -178,7 +178,8 @@ async function reverse(args: Arguments): Promise<void> {
 
 async function inspectPath(args: Arguments): Promise<void> {
   const path = required(args, 'inspect', 'a token file (.h5) or a tokenizer folder')
-  print(inspect(path, args.tokenizer, wholeNumber('count', args.count, 0, 1e6) ?? 64))
+  const count = wholeNumber('count', args.count, 0, 1e6) ?? 64
+  print(await inspect(path, { tokenizer: args.tokenizer, count, signal: interrupt.signal }))
 }
 
 const text = { type: 'string', requiresArg: true } as const
@@ -213,6 +214,7 @@ async function main(): Promise<void> {
   await yargs(withDashes(process.argv.slice(2)))
     .scriptName(command)
     .locale('en')
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
     .usage(
       `$0 <folder>\n\nTrains a byte-level BPE tokenizer on a folder of .txt (UTF-8) and writes the text as tokens:\n` +
         '  tokenizers/<name>_tokenizer/   in the current folder, as Hugging Face writes it\n' +
@@ -284,7 +286,9 @@ async function main(): Promise<void> {
     .strict()
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new AotError('AOT_CONFIG', `${message.split('\n')[0]} (${command} --help says more)`)
+      // yargs' own errors are about the arguments.
+      if (error && error.name !== 'YError') throw error
+      throw new AotError('AOT_CONFIG', `${message.split('\n')[0]} (${command} --help says more)`)
     })
     .parseAsync()
 }

@@ -47,6 +47,8 @@ export function findKey(path: string): ConfigKey | { nearest: string } {
   const wanted = current === undefined ? path : `${current.section}.${current.name}`
   const found = configKeys.find((key) => key.name === wanted || fullName(key) === wanted)
   if (found !== undefined) return found
+  const misplaced = configKeys.find((key) => path.endsWith(`.${key.name}`))
+  if (misplaced !== undefined) return { nearest: fullName(misplaced) }
   const names = path.includes('.') ? configKeys.map(fullName) : configKeys.map((key) => key.name)
   return { nearest: nearest(path, names) }
 }

@@ -8,12 +8,13 @@ export interface Problem {
   message: string
 }
 
-/** model_params.n_heads, training_params.permutation[3] */
+/** model_params.n_heads, training_params.permutation[3]; a key that is no plain word stands in quotes. */
 export function pathName(path: Problem['path']): string {
-  return path.reduce<string>(
-    (name, key) => (typeof key === 'number' ? `${name}[${key}]` : name === '' ? key : `${name}.${key}`),
-    '',
-  )
+  const word = (key: string) => (/^[\w$-]+$/.test(key) ? key : JSON.stringify(key))
+  return path.reduce<string>((name, key) => {
+    if (typeof key === 'number') return `${name}[${key}]`
+    return name === '' ? word(key) : `${name}.${word(key)}`
+  }, '')
 }
 
 /** A value as a message shows it: JSON on one line, cut when long. */

@@ -30,21 +30,9 @@ const modelParams = z.strictObject(
 
 /** A list of positions, the name of an order (ts/data/permutations.ts), or null. */
 const permutation = z
-  .union(
-    [
-      z.array(
-        z
-          .int()
-          .min(0)
-          .max(maxWindow - 1),
-      ),
-      z.string(),
-      z.null(),
-    ],
-    {
-      error: 'a list of the whole numbers 0 to attn_length - 1, the name of an order as "middle_out", or null',
-    },
-  )
+  .union([z.array(wholeNumber(0)), z.string(), z.null()], {
+    error: 'a list of the whole numbers 0 to attn_length - 1, the name of an order as "middle_out", or null',
+  })
   .default(null)
 
 const trainingParams = z.strictObject(

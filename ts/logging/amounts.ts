@@ -28,8 +28,9 @@ export function formatWhole(count: number): string {
   return count.toLocaleString('en-US')
 }
 
-/** `45 s`, `3 min 20 s`, `2 h 05 min`, `4 d 03 h` */
+/** `0.4 s`, `45 s`, `3 min 20 s`, `2 h 05 min`, `4 d 03 h`; tenths only when it is no whole number. */
 export function formatDuration(seconds: number): string {
+  if (seconds > 0 && seconds < 9.95 && !Number.isInteger(seconds)) return `${seconds.toFixed(1)} s`
   const whole = Math.max(0, Math.round(seconds))
   const two = (value: number) => String(Math.floor(value)).padStart(2, '0')
   if (whole < 60) return `${whole} s`

@@ -28,6 +28,8 @@ export interface ProgressOptions {
 /** Over how many seconds the rate is taken. */
 const rateWindow = 20
 
+const barSize = 24
+
 export class Progress {
   readonly #options: ProgressOptions
   readonly #stream: ProgressStream
@@ -55,14 +57,9 @@ export class Progress {
       this.#bar = new cliProgress.SingleBar(
         {
           stream: this.#stream as NodeJS.WritableStream,
-          format: (barOptions, params) =>
-            `${options.label} ${cliProgress.Format.BarFormat(params.progress, barOptions)} ${this.#status()}`,
-          barsize: 24,
-          barCompleteChar: '=',
-          barIncompleteChar: ' ',
-          formatBar: (progress, barOptions) => {
-            const full = Math.round(progress * (barOptions.barsize ?? 0))
-            return `[${'='.repeat(full)}${' '.repeat((barOptions.barsize ?? 0) - full)}]`
+          format: (_, { progress }) => {
+            const full = Math.round(progress * barSize)
+            return `${options.label} [${'='.repeat(full)}${' '.repeat(barSize - full)}] ${this.#status()}`
           },
           hideCursor: true,
           clearOnComplete: true,
@@ -138,7 +135,7 @@ export class Progress {
     const rate = first === undefined || seconds <= 0 ? 0 : (this.#done - first.done) / seconds
     if (rate > 0) {
       parts.push(this.#rate(rate))
-      if (this.#total > this.#done) parts.push(`${formatDuration((this.#total - this.#done) / rate)} left`)
+      if (this.#total > this.#done) parts.push(`${formatDuration(Math.round((this.#total - this.#done) / rate))} left`)
     }
     return parts.join(' | ')
   }

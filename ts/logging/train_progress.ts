@@ -1,8 +1,6 @@
 /** What a person sees of a run: a bar on a terminal, plain lines in a log; and the lines of text between them. */
-import { type Bar, Presets, SingleBar } from 'cli-progress'
-
-/** One line of text for the user. */
-export type Print = (line: string) => void
+import { formatCount, formatDuration } from './amounts.js'
+import { Progress } from './progress.js'
 
 export interface ProgressPoint {
   step: number
@@ -11,79 +9,50 @@ export interface ProgressPoint {
   tokensPerSecond: number
 }
 
-export function formatCount(value: number): string {
-  if (value >= 1e9) return `${(value / 1e9).toPrecision(3)}B`
-  if (value >= 1e6) return `${(value / 1e6).toPrecision(3)}M`
-  if (value >= 1e3) return `${(value / 1e3).toPrecision(3)}k`
-  return value.toPrecision(3)
-}
-
-export function formatDuration(seconds: number): string {
-  if (!Number.isFinite(seconds)) return '?'
-  const whole = Math.round(seconds)
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60]
-  if (hours > 0) return `${hours} h ${minutes} min`
-  return minutes > 0 ? `${minutes} min ${whole % 60} s` : `${whole} s`
-}
-
 export interface TrainProgressOptions {
   /** Minibatches done and in all. */
   start: number
   total: number
   tokensPerStep: number
-  print: Print
+  /** Takes one line of text. */
+  print(line: string): void
   /** Where the bar goes; null: no bar, and a plain line for each logged(). */
   terminal: NodeJS.WriteStream | null
 }
 
 export class TrainProgress {
-  private readonly bar: Bar | null = null
+  private readonly bar: Progress | null
 
   constructor(private readonly options: TrainProgressOptions) {
-    const { start, total, terminal } = options
-    if (terminal === null) return
-    this.bar = new SingleBar(
-      {
-        format: '{bar} {value}/{total}  loss {loss}  {rate} tokens/s  {left} left',
-        stream: terminal,
-        hideCursor: true,
-        clearOnComplete: true,
-        gracefulExit: false,
-      },
-      Presets.shades_classic,
-    )
-    this.bar.start(total, start, { loss: '-', rate: '-', left: '-' })
+    const { start, terminal } = options
+    this.bar =
+      terminal === null
+        ? null
+        : new Progress({ label: 'training', unit: 'steps', mode: 'bar', initial: start, stream: terminal })
   }
 
   /** After each minibatch: moves the bar. */
-  stepped(point: ProgressPoint): void {
-    this.bar?.update(point.step, {
-      loss: point.loss.toFixed(4),
-      rate: formatCount(point.tokensPerSecond),
-      left: this.left(point),
-    })
+  stepped({ step, loss, tokensPerSecond }: ProgressPoint): void {
+    const details = `loss ${loss.toFixed(4)} | ${formatCount(tokensPerSecond)} tokens/s`
+    this.bar?.update(step, this.options.total, details)
   }
 
   /** At each line of the metrics. */
-  logged(point: ProgressPoint): void {
+  logged({ step, loss, tokensPerSecond }: ProgressPoint): void {
     if (this.bar !== null) return
-    const { step, loss, tokensPerSecond } = point
-    this.options.print(
-      `step ${step}/${this.options.total}  loss ${loss.toFixed(4)}  ${formatCount(tokensPerSecond)} tokens/s  ${this.left(point)} left`,
-    )
+    const { total, tokensPerStep, print } = this.options
+    const left = formatDuration(((total - step) * tokensPerStep) / tokensPerSecond)
+    const amounts = `loss ${loss.toFixed(4)}, ${formatCount(tokensPerSecond)} tokens/s, ${left} left`
+    print(`step ${step} of ${total}: ${amounts}`)
   }
 
   /** A line of text, above the bar where there is one. */
   line(text: string): void {
-    if (this.bar !== null) this.options.terminal?.write('\r\x1b[K')
+    if (this.bar !== null) this.options.terminal?.write('\r\x1b[2K')
     this.options.print(text)
   }
 
   stop(): void {
-    this.bar?.stop()
-  }
-
-  private left({ step, tokensPerSecond }: ProgressPoint): string {
-    return formatDuration(((this.options.total - step) * this.options.tokensPerStep) / tokensPerSecond)
+    this.bar?.end(false)
   }
 }

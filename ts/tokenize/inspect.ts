@@ -3,16 +3,26 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { AotError } from '../errors.js'
 import { formatBytes, formatWhole } from '../logging/amounts.js'
+import { Progress } from '../logging/progress.js'
 import { native } from '../native.js'
 import { systemReason } from './corpus.js'
 import { loadTokenizer } from './tokenize_folder.js'
 
 const blockTokens = 1 << 22
 
+export interface InspectOptions {
+  /** Folder of the tokenizer that turns the first tokens into text. */
+  tokenizer?: string | undefined
+  /** How many tokens are shown. */
+  count: number
+  signal?: AbortSignal | undefined
+}
+
 /** Lines on a token file: count, type, smallest and largest id, the first `count` tokens, decoded when it can be. */
-export function inspectTokens(file: string, tokenizerFolder: string | undefined, count: number): string[] {
-  const tokenizer = tokenizerFolder === undefined ? undefined : loadTokenizer(tokenizerFolder)
+export async function inspectTokens(file: string, options: InspectOptions): Promise<string[]> {
+  const tokenizer = options.tokenizer === undefined ? undefined : loadTokenizer(options.tokenizer)
   const store = native.TokenStore.open(file)
+  const progress = new Progress({ label: 'reading', unit: 'tokens' })
   try {
     let least = Number.POSITIVE_INFINITY
     let most = Number.NEGATIVE_INFINITY
@@ -21,8 +31,12 @@ export function inspectTokens(file: string, tokenizerFolder: string | undefined,
         if (id < least) least = id
         if (id > most) most = id
       }
+      progress.update(Math.min(offset + blockTokens, store.length), store.length)
+      await new Promise(setImmediate)
+      options.signal?.throwIfAborted()
     }
-    const first = store.read(0, Math.min(count, store.length))
+    progress.end(false)
+    const first = store.read(0, Math.min(options.count, store.length))
     const lines = [
       `tokens     ${formatWhole(store.length)}, ${store.dtype}, ${formatBytes(statSync(file).size)} in the file`,
       store.length > 0 ? `ids        ${least} to ${most}` : 'ids        none',
@@ -32,13 +46,14 @@ export function inspectTokens(file: string, tokenizerFolder: string | undefined,
       if (most >= tokenizer.vocabSize) {
         throw new AotError(
           'AOT_DATA',
-          `${file} holds the id ${most}, the tokenizer ${tokenizerFolder} has ${tokenizer.vocabSize} tokens: name the tokenizer it was made with`,
+          `${file} holds the id ${most}, the tokenizer ${options.tokenizer} has ${tokenizer.vocabSize} tokens: name the tokenizer it was made with`,
         )
       }
       lines.push(`as text    ${JSON.stringify(tokenizer.decode(first))}`)
     }
     return lines
   } finally {
+    progress.end(false)
     store.close()
   }
 }
@@ -60,14 +75,14 @@ export function inspectTokenizer(folder: string, count: number): string[] {
 }
 
 /** Either of the two, by what is at `path`. */
-export function inspect(path: string, tokenizerFolder: string | undefined, count: number): string[] {
+export async function inspect(path: string, options: InspectOptions): Promise<string[]> {
   let isFolder: boolean
   try {
     isFolder = statSync(path).isDirectory()
   } catch (error) {
     throw new AotError('AOT_IO', `cannot read ${path}: ${systemReason(error)}; check the path`)
   }
-  if (!isFolder) return inspectTokens(path, tokenizerFolder, count)
-  if (existsSync(join(path, 'tokenizer.json'))) return inspectTokenizer(path, Math.min(count, 12))
+  if (!isFolder) return inspectTokens(path, options)
+  if (existsSync(join(path, 'tokenizer.json'))) return inspectTokenizer(path, Math.min(options.count, 12))
   throw new AotError('AOT_DATA', `${path} holds no tokenizer.json: name a tokenizer's folder, or a token file (.h5)`)
 }

@@ -1,5 +1,5 @@
 /** Text files reversed by code point: what a backward reader reads, as text. */
-import { existsSync, realpathSync, rmSync } from 'node:fs'
+import { existsSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { AotError } from '../errors.js'
 import { native, type TextReport } from '../native.js'
@@ -36,23 +36,28 @@ export async function reverseCorpus(
   }
   const removeFolders = makeFolder(isFolder ? target : dirname(target))
   const text: TextReport = { files: 0, bytes: 0, invalidBytes: 0, cutPieces: 0 }
+  const total = corpus.files.reduce((sum, file) => sum + statSync(file).size, 0)
   const written: string[] = []
-  let seconds = 0
   try {
-    for (const [index, file] of corpus.files.entries()) {
-      const output = outputs[index] as string
-      const label = corpus.files.length > 1 ? `reversing ${index + 1}/${corpus.files.length}` : 'reversing'
-      const job = await runJob({ label, ...options }, (control) => native.reverseFile(file, output, control))
-      written.push(output)
-      text.files++
-      text.bytes += job.result.bytes
-      text.invalidBytes += job.result.invalidBytes
-      seconds += job.seconds
-    }
+    const { seconds } = await runJob({ label: 'reversing', ...options }, async (control) => {
+      control.progress.set([0, total])
+      for (const [index, file] of corpus.files.entries()) {
+        const output = outputs[index] as string
+        const own = { progress: new Float64Array(2), stop: control.stop }
+        const show = () => control.progress.set([text.bytes + (own.progress[0] ?? 0), total])
+        const timer = setInterval(show, 100)
+        const report = await native.reverseFile(file, output, own).finally(() => clearInterval(timer))
+        written.push(output)
+        text.files++
+        text.bytes += report.bytes
+        text.invalidBytes += report.invalidBytes
+        control.progress.set([text.bytes, total])
+      }
+    })
+    return { out: target, text, seconds }
   } catch (error) {
     for (const output of written) rmSync(output, { force: true })
     removeFolders()
     throw error
   }
-  return { out: target, text, seconds }
 }

@@ -75,39 +75,31 @@ export class TrainLoop {
   /** Trains to the end of the plan, or until the signal. What is due at a step is done before the next minibatch begins. */
   async run(): Promise<RunResult> {
     const { plan, signal } = this.parts
-    const { aggregate } = this.parts.run.config.training_params
     for (;;) {
       const atEnd = this.step >= plan.steps
-      // Between two optimizer steps: the only places where a state can be saved, for gradients are not.
-      const whole = this.step % aggregate === 0
-      const stopping = () => whole && signal?.aborted === true
       // A stop leaves a validation that is due to the next start, which finds it undone in the state.
-      if (!stopping() && this.validationDue(atEnd)) await this.validate(whole ? signal : undefined)
-      const stop = stopping()
-      if (whole) await this.saveWhatIsDue(atEnd || stop)
-      if (stop && !this.finished()) return this.result(true)
+      if (signal?.aborted !== true && this.validationDue(atEnd)) await this.validate()
+      const stop = signal?.aborted === true && !(atEnd && this.validatedStep === this.step)
+      await this.saveWhatIsDue(atEnd || stop)
+      if (stop) return this.result(true)
       if (atEnd) break
       await this.minibatch()
       this.log()
     }
     // A run that had ended before is measured again for its result; its files stay as they are.
-    this.validation ??= await this.evaluate(signal)
+    this.validation ??= await this.evaluate()
     return this.result(false)
-  }
-
-  private finished(): boolean {
-    return this.step >= this.parts.plan.steps && this.validatedStep === this.step
   }
 
   private async minibatch(): Promise<void> {
     const { engine, dataset, run, plan, progress } = this.parts
     const { aggregate } = run.config.training_params
     const started = performance.now()
-    const { loss } = await engine.accumulateFrom(dataset.train, 1 / aggregate)
-    if (!Number.isFinite(loss)) throw this.numericError(`the loss is ${loss}`)
+    const { loss } = await this.finite('its loss', 'loss', engine.accumulateFrom(dataset.train, 1 / aggregate))
     if ((this.step + 1) % aggregate === 0) {
       const lr = learningRate(this.optimizerSteps, run.schedule, plan)
-      this.gradNorm = await this.optimizerStep(lr)
+      const stepped = await this.finite('the gradient norm', 'gradNorm', engine.optimizerStep({ lr, clip }))
+      this.gradNorm = stepped.gradNorm
       this.lr = lr
       this.optimizerSteps++
     }
@@ -121,23 +113,26 @@ export class TrainLoop {
     progress.stepped({ step: this.step, loss, tokensPerSecond: this.rate })
   }
 
-  private async optimizerStep(lr: number): Promise<number> {
-    try {
-      const { gradNorm } = await this.parts.engine.optimizerStep({ lr, clip })
-      if (Number.isFinite(gradNorm)) return gradNorm
-      throw this.numericError(`the gradient norm is ${gradNorm}`)
-    } catch (error) {
-      if (!(error instanceof AotError) || error.code !== 'AOT_NUMERIC') throw error
-      throw this.numericError(error.message)
-    }
+  /** What the engine found, when result[key] is a finite number and the engine says nothing else. */
+  private async finite<Key extends string, Result extends Record<Key, number>>(
+    name: string,
+    key: Key,
+    found: Promise<Result>,
+  ): Promise<Result> {
+    const failure = () => this.numericError(`at minibatch ${this.step + 1}, before the weights were touched: ${name}`)
+    const result = await found.catch((error) => {
+      throw error instanceof AotError && error.code === 'AOT_NUMERIC' ? failure() : error
+    })
+    if (!Number.isFinite(result[key])) throw failure()
+    return result
   }
 
-  private numericError(what: string): AotError {
+  private numericError(where: string): AotError {
     const { newestStep } = this.parts.store
     const rest = newestStep === null ? 'nothing was saved yet' : `checkpoint ${newestStep} is whole`
     return new AotError(
       'AOT_NUMERIC',
-      `training stopped at minibatch ${this.step + 1}, before the weights were touched: ${what}; ${rest}: start again with a lower optim_params.lr or more warmup_steps`,
+      `training stopped ${where} is not a finite number; ${rest}: start again with a lower optim_params.lr or more warmup_steps`,
     )
   }
 
@@ -166,15 +161,16 @@ export class TrainLoop {
     return atEnd || this.step % validEvery(this.parts.run) === 0
   }
 
-  private evaluate(signal: AbortSignal | undefined): Promise<Validation | null> {
-    const { engine, dataset, run, text } = this.parts
+  private evaluate(): Promise<Validation | null> {
+    const { engine, dataset, run, text, signal } = this.parts
     return validate(engine, dataset.valid, dataset.validBatches, run.direction, text.bytes, signal)
   }
 
-  private async validate(signal: AbortSignal | undefined): Promise<void> {
+  private async validate(): Promise<void> {
     const { engine, dataset, run, text, metrics, samples, progress } = this.parts
-    const validation = await this.evaluate(signal)
+    const validation = await this.evaluate()
     if (validation === null) return
+    if (!Number.isFinite(validation.loss)) throw this.numericError(`at step ${this.step}: the validation loss`)
     metrics.valid(this.place, validation)
     const { loss, bitsPerByte, lossByDirection, lossByPosition } = validation
     const bits = bitsPerByte === null ? '' : `, ${bitsPerByte.toFixed(4)} bits per byte`
@@ -192,16 +188,11 @@ export class TrainLoop {
     this.validatedStep = this.step
   }
 
-  /** The first whole optimizer step at or after each multiple of `every` minibatches. */
-  private crosses(every: number): boolean {
-    const { aggregate } = this.parts.run.config.training_params
-    return this.step > 0 && Math.floor(this.step / every) > Math.floor((this.step - aggregate) / every)
-  }
-
   private async saveWhatIsDue(now: boolean): Promise<void> {
+    if (this.step === 0) return
     const { save_every: saveEvery, backup_every: backupEvery } = this.parts.run.config.training_params
-    const backup = backupEvery !== null && this.crosses(backupEvery)
-    if ((now || backup || this.crosses(saveEvery)) && this.savedStep !== this.step) await this.save()
+    const backup = backupEvery !== null && this.step % backupEvery === 0
+    if ((now || backup || this.step % saveEvery === 0) && this.savedStep !== this.step) await this.save()
     if (backup) await this.parts.store.backup(this.step)
   }
 

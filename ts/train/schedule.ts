@@ -4,7 +4,7 @@ import { AotError } from '../errors.js'
 
 /** How far a run goes and where its cooldown lies. Kept in the checkpoint, so that a broken run goes on as it began. */
 export interface Plan {
-  /** Minibatches of the whole run: a multiple of aggregate. */
+  /** Minibatches of the whole run. */
   steps: number
   /** The first optimizer step of the cooldown (= the last of the run + 1 when there is none), and its length. */
   cooldownStart: number
@@ -40,7 +40,7 @@ const cooldownNowShare = 0.1
 export function makePlan(request: PlanRequest): Plan {
   const { stepsToTrain, cooldownFinish, aggregate, done, previous, noStepPickup, cooldownNow } = request
   const wanted = { stepsToTrain, cooldownFinish }
-  const optimizerStep = done / aggregate
+  const optimizerStep = Math.floor(done / aggregate)
   if (previous !== null && !noStepPickup) {
     const same = previous.wanted.stepsToTrain === stepsToTrain && previous.wanted.cooldownFinish === cooldownFinish
     const coolingDown = done < previous.steps && previous.cooldownSteps > 0 && optimizerStep >= previous.cooldownStart
@@ -62,7 +62,7 @@ export function makePlan(request: PlanRequest): Plan {
   }
   const cooldownSteps = Math.round(cooldownFinish * optimizerSteps)
   return {
-    steps: optimizerSteps * aggregate,
+    steps: wantedSteps,
     cooldownStart: optimizerSteps - cooldownSteps,
     cooldownSteps,
     wanted,

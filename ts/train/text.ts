@@ -18,15 +18,18 @@ export function toReadingOrder(ids: Int32Array, direction: Direction, backward: 
 }
 
 /**
- * Bytes of text behind each id, from tokenizer.json: a vocabulary entry has one character a byte, an added token is itself.
+ * Bytes of text behind each id, from tokenizer.json or else vocab.json: an entry of the vocabulary has one character a
+ * byte, an added token is itself.
  */
 export function tokenBytes(folder: string, vocabSize: number): Float64Array {
-  const path = join(folder, 'tokenizer.json')
+  const whole = join(folder, 'tokenizer.json')
+  const path = existsSync(whole) ? whole : join(folder, 'vocab.json')
   const bytes = new Float64Array(vocabSize)
   try {
-    const { model, added_tokens: added = [] } = JSON.parse(readFileSync(path, 'utf8'))
-    for (const [token, id] of Object.entries(model.vocab as Record<string, number>)) bytes[id] = [...token].length
-    for (const { id, content } of added as { id: number; content: string }[]) bytes[id] = Buffer.byteLength(content)
+    const json = JSON.parse(readFileSync(path, 'utf8'))
+    const vocab: Record<string, number> = path === whole ? json.model.vocab : json
+    for (const [token, id] of Object.entries(vocab)) bytes[id] = [...token].length
+    for (const { id, content } of json.added_tokens ?? []) bytes[id] = Buffer.byteLength(content)
   } catch (error) {
     throw new AotError('AOT_DATA', `${path} could not be read: ${(error as Error).message}`)
   }

@@ -1,0 +1,8 @@
+// npm test runs the fast tests; npm run test:deep the long ones: kills, fuzzing, sanitizers, planted mistakes.
+const deep = process.env.AOT_DEEP === '1'
+
+export default {
+  files: deep ? ['dist/test/deep/**/*.test.js'] : ['dist/test/**/*.test.js', '!dist/test/deep/**'],
+  timeout: deep ? '45m' : '5m',
+  concurrency: deep ? 1 : 2,
+}

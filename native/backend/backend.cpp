@@ -1,0 +1,23 @@
+#include "backend/backend.h"
+
+#include <algorithm>
+
+namespace aot {
+
+void Lane::upload(const float* host, Tensor to) {
+  if (to.dtype == DType::fp32) {
+    std::copy_n(host, to.size(), to.f32());
+  } else {
+    std::transform(host, host + to.size(), to.b16(), to_bf16);
+  }
+}
+
+void Lane::download(Tensor from, float* host) {
+  if (from.dtype == DType::fp32) {
+    std::copy_n(from.f32(), from.size(), host);
+  } else {
+    std::transform(from.b16(), from.b16() + from.size(), host, from_bf16);
+  }
+}
+
+}  // namespace aot

@@ -1,0 +1,124 @@
+import test from 'ava'
+import { type NativeOpShape, native } from '../../ts/native.js'
+import {
+  assertClose,
+  assertGradient,
+  compareWithReference,
+  dot,
+  isas,
+  makeInputs,
+  normal,
+  type Precision,
+  precisions,
+} from './harness.js'
+
+const shapes: NativeOpShape[] = [
+  { batch: 1, window: 1, width: 4, heads: 1 },
+  { batch: 2, window: 7, width: 12, heads: 3 },
+  { batch: 1, window: 36, width: 16, heads: 4 },
+  { batch: 2, window: 33, width: 15, heads: 3 },
+  { batch: 1, window: 65, width: 76, heads: 2 },
+  { batch: 1, window: 131, width: 32, heads: 2 },
+  { batch: 1, window: 50, width: 64, heads: 1 },
+  { batch: 1, window: 20, width: 128, heads: 1 },
+]
+const options = { rate: 0.3, site: 1, seed: 77, minibatch: 4, firstRow: 6 }
+
+function forward(shape: NativeOpShape, precision: Precision, qkv: Float32Array) {
+  return native.runOp('reference', precision, 'attention_forward', shape, [qkv], options)
+}
+const size = (shape: NativeOpShape) => (shape.batch as number) * (shape.window as number) * (shape.width as number)
+
+test('attention_forward agrees with the reference', (t) => {
+  compareWithReference(t, 'attention_forward', shapes)
+  compareWithReference(t, 'attention_forward', shapes, options)
+})
+
+test('attention_backward agrees with the reference', (t) => {
+  compareWithReference(t, 'attention_backward', shapes, options, (shape, precision) => {
+    const qkv = normal(3 * size(shape), 30)
+    return { qkv, ...forward(shape, precision, qkv) }
+  })
+})
+
+test('attention_decode agrees with the reference and with the last row of attention_forward', (t) => {
+  compareWithReference(t, 'attention_decode', shapes)
+  const shape = { batch: 1, window: 21, width: 24, heads: 2 }
+  const qkv = normal(21 * 72, 31)
+  const rows = (from: number) =>
+    Float32Array.from({ length: 21 * 24 }, (_, i) => qkv[Math.floor(i / 24) * 72 + from + (i % 24)] as number)
+  const whole = native.runOp('cpu', 'fp32', 'attention_forward', shape, [qkv]).out as Float32Array
+  const inputs = [qkv.slice(20 * 72), rows(24), rows(48)]
+  const out = native.runOp('cpu', 'fp32', 'attention_decode', shape, inputs).out as Float32Array
+  for (let i = 0; i < 24; i++) t.true(Math.abs((out[i] as number) - (whole[20 * 24 + i] as number)) < 1e-6)
+})
+
+test('scores of several hundred lose no digits', (t) => {
+  const shape = { batch: 1, window: 40, width: 16, heads: 1 }
+  const qkv = normal(40 * 48, 32)
+  for (let row = 0; row < 40; row++) {
+    // All q k / sqrt(D) are near 300, with differences of the order of 1.
+    for (let i = 0; i < 16; i++) {
+      qkv[row * 48 + i] = 8.66 + 0.02 * (qkv[row * 48 + i] as number)
+      qkv[row * 48 + 16 + i] = 8.66 + 0.02 * (qkv[row * 48 + 16 + i] as number)
+    }
+  }
+  const dout = normal(40 * 16, 33)
+  const reference = native.runOp('reference', 'fp32', 'attention_forward', shape, [qkv])
+  t.true((reference.lse?.[39] as number) > 290)
+  for (const isa of isas) {
+    const { out } = native.runOp('cpu', 'fp32', 'attention_forward', shape, [qkv], { isa })
+    const worst = (out as Float32Array).reduce(
+      (w, x, i) => Math.max(w, Math.abs(x - (reference.out?.[i] as number))),
+      0,
+    )
+    // fp32 scores near 300 are exact to 1.5e-5, and no softmax can be better than that.
+    t.true(worst < 6e-5, `${isa}: off by ${worst}`)
+    const inputs = [qkv, reference.out, reference.lse, dout] as Float32Array[]
+    const want = native.runOp('reference', 'fp32', 'attention_backward', shape, inputs).dqkv as Float32Array
+    const got = native.runOp('cpu', 'fp32', 'attention_backward', shape, inputs, { isa }).dqkv as Float32Array
+    const off = got.reduce((w, x, i) => Math.max(w, Math.abs(x - (want[i] as number))), 0)
+    t.true(off < 1e-3, `${isa}: gradient off by ${off}`)
+  }
+})
+
+test('the gradient of a lone key is exactly 0', (t) => {
+  const shape = { batch: 1, window: 1, width: 8, heads: 2 }
+  const qkv = normal(24, 34)
+  const dout = normal(8, 35)
+  for (const precision of precisions) {
+    const { out, lse } = native.runOp('reference', precision, 'attention_forward', shape, [qkv])
+    for (const isa of isas) {
+      const inputs = [qkv, out, lse, dout] as Float32Array[]
+      const { dqkv } = native.runOp('cpu', precision, 'attention_backward', shape, inputs, { isa })
+      t.true(
+        (dqkv as Float32Array).slice(0, 16).every((x) => x === 0),
+        `${isa} ${precision}`,
+      )
+    }
+  }
+})
+
+for (const device of ['cpu', 'reference']) {
+  test(`the gradient of attention agrees with finite differences on ${device}`, (t) => {
+    const shape = { batch: 2, window: 5, width: 6, heads: 2 }
+    const [qkv] = makeInputs('attention_forward', shape) as [Float32Array]
+    const dout = normal(60, 36)
+    const { out, lse } = native.runOp(device, 'fp32', 'attention_forward', shape, [qkv], options)
+    const inputs = [qkv, out, lse, dout] as Float32Array[]
+    const { dqkv } = native.runOp(device, 'fp32', 'attention_backward', shape, inputs, options)
+    assertGradient(t, 'qkv', qkv, dqkv as Float32Array, (v) =>
+      dot(native.runOp(device, 'fp32', 'attention_forward', shape, [v], options).out as Float32Array, dout),
+    )
+  })
+}
+
+test('the tolerance can fail', async (t) => {
+  const shape = shapes[1] as NativeOpShape
+  const inputs = makeInputs('attention_forward', shape)
+  const reference = native.runOp('reference', 'fp32', 'attention_forward', shape, inputs)
+  const off = { ...reference, out: (reference.out as Float32Array).map((x, i) => (i === 3 ? x + 1e-4 : x)) }
+  const result = await t.try((u) => assertClose(u, 'attention_forward', 'fp32', shape, off, reference, 'planted'))
+  result.discard()
+  t.false(result.passed)
+})

@@ -1,0 +1,61 @@
+import test from 'ava'
+import { native } from '../../ts/native.js'
+import { makeInputs } from './harness.js'
+
+const shape = { batch: 5, window: 40, width: 24, out: 20, heads: 3, vocabulary: 300 }
+
+test('two runs are equal bit for bit, and forward results for any number of threads', (t) => {
+  for (const name of ['lm_head_loss_backward', 'attention_backward', 'linear_backward_weight', 'layernorm_backward']) {
+    const inputs = makeInputs(name, shape)
+    const run = () => native.runOp('cpu', 'fp32', name, shape, inputs, { threads: 2, rate: 0.1, seed: 3 })
+    t.deepEqual(run(), run(), name)
+  }
+  for (const name of ['lm_head_loss', 'attention_forward', 'linear_gelu_forward', 'adamw']) {
+    const inputs = makeInputs(name, shape).map((values) => values.map(Math.abs))
+    if (name === 'lm_head_loss') inputs[2] = new Float32Array(200).fill(7)
+    const run = (threads: number) => native.runOp('cpu', 'fp32', name, shape, inputs, { threads, rate: 0.1, seed: 3 })
+    t.deepEqual(run(1), run(3), name)
+    t.deepEqual(run(1), run(8), name)
+  }
+})
+
+test('devices and instruction sets that are not there are refused, with what to do', (t) => {
+  const inputs = makeInputs('linear_forward', shape)
+  const run = (device: string, isa = '') => native.runOp(device, 'fp32', 'linear_forward', shape, inputs, { isa })
+  t.throws(() => run('cuda:0'), {
+    code: 'AOT_DEVICE',
+    message: 'device cuda:0: this build has no CUDA backend: use device cpu',
+  })
+  t.throws(() => run('emulated'), {
+    code: 'AOT_DEVICE',
+    message: 'device emulated: this build has no CUDA backend: use device cpu',
+  })
+  t.throws(() => run('gpu'), { code: 'AOT_DEVICE', message: 'there is no device "gpu": use cpu' })
+  const error = t.throws(() => run('cpu', 'sse9'), { code: 'AOT_DEVICE' })
+  t.regex(error.message, /^AOT_ISA=sse9 is unknown: use one of .*baseline, or leave it unset$/)
+})
+
+test('an op says what is wrong with its arguments', (t) => {
+  const inputs = makeInputs('linear_forward', shape)
+  const run = (op: string, sizes = shape, values = inputs) => native.runOp('cpu', 'fp32', op, sizes, values)
+  t.throws(() => run('nothing'), { code: 'AOT_CONFIG', message: 'there is no op "nothing"' })
+  t.throws(() => run('linear_forward', { ...shape, heads: 5 }), {
+    code: 'AOT_CONFIG',
+    message: 'linear_forward: width must be a multiple of heads',
+  })
+  t.throws(() => run('linear_forward', shape, inputs.slice(1)), {
+    code: 'AOT_CONFIG',
+    message: 'linear_forward takes 3 inputs',
+  })
+  t.throws(() => run('linear_forward', { ...shape, out: 21 }), {
+    code: 'AOT_CONFIG',
+    message: 'linear_forward: weight must have 504 elements',
+  })
+})
+
+test('the table gives costs', (t) => {
+  // x 200x24, weight 20x24, bias 20, y 200x20 twice (act and fp32).
+  const cost = native.opCost('linear_forward', shape, 'fp32')
+  t.deepEqual(cost, { flops: 2 * 200 * 20 * 24, bytes: 4 * (4800 + 480 + 20 + 4000 + 4000) })
+  t.is(native.opCost('linear_forward', shape, 'bf16').bytes, cost.bytes - 2 * (4800 + 4000))
+})

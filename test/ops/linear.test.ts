@@ -1,0 +1,97 @@
+import test from 'ava'
+import { type NativeOpShape, native } from '../../ts/native.js'
+import { assertGradient, compareWithReference, dot, makeInputs, normal } from './harness.js'
+
+const shapes: NativeOpShape[] = [
+  { batch: 1, window: 1, width: 1, out: 1 },
+  { batch: 3, window: 5, width: 7, out: 9 },
+  { batch: 2, window: 36, width: 16, out: 48 },
+  { batch: 1, window: 19, width: 38, out: 33 },
+  { batch: 2, window: 64, width: 48, out: 144 },
+  { batch: 1, window: 9, width: 380, out: 31 },
+  { batch: 1, window: 70, width: 192, out: 130 },
+]
+
+for (const name of [
+  'linear_forward',
+  'linear_residual_forward',
+  'linear_gelu_forward',
+  'linear_backward_input',
+  'linear_gelu_backward_input',
+  'linear_backward_weight',
+]) {
+  test(`${name} agrees with the reference`, (t) => {
+    compareWithReference(t, name, shapes, { rate: 0.3, site: 2, seed: 5, minibatch: 9, firstRow: 3 })
+  })
+}
+
+for (const device of ['cpu', 'reference']) {
+  const shape = { batch: 2, window: 3, width: 10, out: 7 }
+  const n = shape.batch * shape.window
+
+  test(`linear gradients agree with finite differences on ${device}`, (t) => {
+    const [x, weight, bias] = makeInputs('linear_forward', shape) as [Float32Array, Float32Array, Float32Array]
+    const dy = normal(n * shape.out, 50)
+    const loss = (a: Float32Array, b: Float32Array, c: Float32Array) =>
+      dot(native.runOp(device, 'fp32', 'linear_forward', shape, [a, b, c]).y_fp32 as Float32Array, dy)
+    const input = native.runOp(device, 'fp32', 'linear_backward_input', shape, [dy, weight])
+    const parameters = native.runOp(device, 'fp32', 'linear_backward_weight', shape, [dy, x, weight, bias])
+    assertGradient(t, 'x', x, input.dx as Float32Array, (v) => loss(v, weight, bias))
+    assertGradient(t, 'weight', weight, parameters.weight as Float32Array, (v) => loss(x, v, bias))
+    assertGradient(t, 'bias', bias, parameters.bias as Float32Array, (v) => loss(x, weight, v))
+  })
+
+  test(`gradients through dropout and residual agree with finite differences on ${device}`, (t) => {
+    const options = { rate: 0.4, site: 3, seed: 8, minibatch: 2, firstRow: 5 }
+    const inputs = makeInputs('linear_residual_forward', shape) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ]
+    const [x, weight, bias, residual] = inputs
+    const dout = normal(n * shape.out, 51)
+    const loss = (a: Float32Array, b: Float32Array, c: Float32Array) =>
+      dot(
+        native.runOp(device, 'fp32', 'linear_residual_forward', shape, [a, b, c, residual], options)
+          .out as Float32Array,
+        dout,
+      )
+    const dropped = native.runOp(
+      device,
+      'fp32',
+      'dropout_backward',
+      { ...shape, width: shape.out },
+      [bias, dout],
+      options,
+    )
+    const dy = dropped.dy as Float32Array
+    const input = native.runOp(device, 'fp32', 'linear_backward_input', shape, [dy, weight])
+    const parameters = native.runOp(device, 'fp32', 'linear_backward_weight', shape, [dy, x, weight, bias])
+    assertGradient(t, 'x', x, input.dx as Float32Array, (v) => loss(v, weight, bias))
+    assertGradient(t, 'weight', weight, parameters.weight as Float32Array, (v) => loss(x, v, bias))
+    assertGradient(t, 'bias', bias, dropped.bias as Float32Array, (v) => loss(x, weight, v))
+  })
+
+  test(`the gradient through GELU agrees with finite differences on ${device}`, (t) => {
+    // hidden = gelu(x + bias) with an identity as weight, then a linear layer `second` [out, width].
+    const { width, out } = shape
+    const x = normal(n * width, 60)
+    const bias = normal(width, 61)
+    const second = normal(out * width, 62, 0.4)
+    const dy = normal(n * out, 63)
+    const identity = new Float32Array(width * width)
+    for (let i = 0; i < width; i++) identity[i * width + i] = 1
+    const hidden = (a: Float32Array, b: Float32Array) =>
+      native.runOp(device, 'fp32', 'linear_gelu_forward', { ...shape, out: width }, [a, identity, b])
+    const loss = (a: Float32Array, b: Float32Array) => {
+      const y = hidden(a, b).y as Float32Array
+      const zero = new Float32Array(out)
+      return dot(native.runOp(device, 'fp32', 'linear_forward', shape, [y, second, zero]).y_fp32 as Float32Array, dy)
+    }
+    const derivative = hidden(x, bias).derivative as Float32Array
+    const result = native.runOp(device, 'fp32', 'linear_gelu_backward_input', shape, [dy, second, derivative, bias])
+    assertGradient(t, 'x', x, result.dh as Float32Array, (v) => loss(v, bias))
+    assertGradient(t, 'bias', bias, result.bias as Float32Array, (v) => loss(x, v))
+  })
+}
