@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,7 +27,10 @@ std::mutex& library_mutex() {
 // Sessions of this thread. A recursive mutex would not do: it knows its owner by a number that a fork changes.
 thread_local int depth = 0;
 
-[[noreturn]] void run_in_copy(const std::function<void()>& body) {
+[[noreturn]] void run_in_copy(pid_t original, const std::function<void()>& body) {
+  // A copy that outlived a killed process would keep its locks.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != original) ::_exit(0);
   for (const int fatal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM}) ::signal(fatal, SIG_DFL);
   sigset_t alarm_only;
   sigemptyset(&alarm_only);
@@ -62,8 +66,9 @@ bool survives(const Session&, const std::function<void()>& body) {
   sigset_t all, before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const pid_t original = ::getpid();
   const pid_t copy = ::fork();
-  if (copy == 0) run_in_copy(body);
+  if (copy == 0) run_in_copy(original, body);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (copy < 0) return true;
   int status = 0;

@@ -47,7 +47,9 @@ FileLock::FileLock(const std::string& path) {
 }
 
 void FileLock::release() {
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  if (fd_ < 0) return;
+  ::flock(fd_, LOCK_UN);  // by itself a close leaves the lock to a copy of the process that still has the file open
+  ::close(std::exchange(fd_, -1));
 }
 
 }  // namespace aot
