@@ -255,12 +255,12 @@ const training = [
     ['the windows begin anew on resume', 'parts.dataset.train.seek(step)', ''],
     ['the mean of the losses begins anew on resume', 'before?.loss_sum ?? 0', '0'],
     ['the validation before the end is forgotten on resume', 'before?.validated_step ?? 0', '0'],
-    [
-      'gradients are summed, not averaged',
-      'engine.accumulateFrom(dataset.train, 1 / aggregate)',
-      'engine.accumulateFrom(dataset.train, 1)',
-    ],
   ),
+  ...inFile('ts/train/loop.ts', 'train/real', [
+    'gradients are summed, not averaged',
+    'engine.accumulateFrom(dataset.train, 1 / aggregate)',
+    'engine.accumulateFrom(dataset.train, 1)',
+  ]),
   ...inFile('ts/train/validation.ts', 'train/loop', [
     'the directions of the validation loss are swapped',
     '? byDirection.forward : byDirection.backward',
@@ -294,7 +294,7 @@ const training = [
     ['what a killed save left stays', "name.endsWith('.tmp')", "name.endsWith('.temporary')"],
     ['weights that are not finite are saved', 'if (tensor !== null) throw', "if (tensor === '') throw"],
   ),
-  ...inFile('ts/checkpoints/durable.ts', 'train/loop', [
+  ...inFile('ts/checkpoints/durable.ts', 'train/checkpoints', [
     'the error of a full disk lacks its cure',
     "'; free some space and start again'",
     "''",
