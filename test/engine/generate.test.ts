@@ -56,6 +56,9 @@ for (const device of devices) {
     t.notDeepEqual((await engine.generate(Int32Array.of(3), { ...long, seed: 0 })).tokens, tokens)
     t.deepEqual((await engine.generate(Int32Array.of(0, 3), { ...long, bos: 0 })).tokens, tokens)
     t.notDeepEqual((await engine.generate(Int32Array.of(3), { ...long, bos: 42 })).tokens, tokens)
+    // So hot that only the random number decides: each token has its own.
+    const hot = await engine.generate(Int32Array.of(3), { ...long, temperature: 1e6 })
+    t.true(new Set(hot.tokens).size > 10, `${hot.tokens}`)
     engine.close()
   })
 }
