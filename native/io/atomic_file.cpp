@@ -28,9 +28,8 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_(pa
 }
 
 AtomicFile::~AtomicFile() {
-  if (fd_ < 0) return;
-  ::close(fd_);
-  ::unlink(temporary_.c_str());
+  if (fd_ >= 0) ::close(fd_);
+  if (!renamed_) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(const void* data, size_t bytes) {
@@ -70,6 +69,7 @@ void AtomicFile::commit() {
   if (::fsync(fd_) != 0) fail_io("flush", temporary_);
   if (::close(std::exchange(fd_, -1)) != 0) fail_io("close", temporary_);
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail_io("rename to its final name", temporary_);
+  renamed_ = true;
   const size_t slash = path_.rfind('/');
   sync_folder(slash == std::string::npos ? "." : path_.substr(0, slash + 1));
 }

@@ -31,6 +31,7 @@ class AtomicFile {
   std::string path_, temporary_;
   int fd_ = -1;
   int64_t written_ = 0;
+  bool renamed_ = false;
 };
 
 // Flushes a folder's entries to disk. AOT_IO on failure.

@@ -137,3 +137,17 @@ test('a place that cannot be written is told before the work, or without leaving
   t.deepEqual(readdirSync(folder), [])
   rmSync(folder, { recursive: true })
 })
+
+test('a name that a folder takes meanwhile is an error, and nothing is left behind', async (t) => {
+  const folder = makeFolder()
+  const path = join(folder, 'tokens.h5')
+  const writer = new native.TokenWriter(path, 'int32')
+  writer.append(Int32Array.of(1, 2, 3))
+  mkdirSync(join(path, 'inside'), { recursive: true })
+  await t.throwsAsync(writer.commit(), {
+    code: 'AOT_IO',
+    message: `cannot rename to its final name ${path}.tmp: Is a directory`,
+  })
+  t.deepEqual(readdirSync(folder), ['tokens.h5'])
+  rmSync(folder, { recursive: true })
+})

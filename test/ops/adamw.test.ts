@@ -45,6 +45,23 @@ test('the first step from zero moments, by hand', (t) => {
   }
 })
 
+test('the clip coefficient is clip / (norm + 1e-6), at most 1', (t) => {
+  const zero = new Float32Array(2)
+  const gradients = new Float32Array([3e-7, -4e-7])
+  for (const [clip, coefficient] of [
+    [1e-7, 1 / 15],
+    [1, 1],
+    [0, 1],
+  ] as const) {
+    for (const isa of isas) {
+      const got = native.runOp('cpu', 'fp32', 'adamw', { width: 2 }, [zero, gradients, zero, zero], { clip, isa })
+      // m = 0.1 g
+      const found = (got.moment1?.[0] as number) / 3e-8
+      t.true(Math.abs(found - coefficient) < 1e-4, `${isa}, clip ${clip}: ${found}`)
+    }
+  }
+})
+
 test('a gradient that is not finite touches neither weights nor moments', (t) => {
   for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
     const [weights, gradients, moment1, moment2] = inputs()

@@ -257,15 +257,17 @@ test('the examples and samples of each direction', async (t) => {
 
 test('two starts of one run at a time are refused', async (t) => {
   const folder = folderWithText(t)
-  const running = train(folder, {}, {}, { milliseconds: 20 })
-  await new Promise((resolve) => setTimeout(resolve, 200))
+  let running: ReturnType<typeof train> | undefined
+  await new Promise<void>((resolve) => {
+    running = train(folder, {}, {}, { milliseconds: 20, onMinibatch: () => resolve() })
+  })
   await t.throwsAsync(train(folder), {
     code: 'AOT_CONFIG',
     message: new RegExp(
       `^this run is being trained by process ${process.pid} .*lock\\): wait for it to end, or give another --run-name$`,
     ),
   })
-  t.is((await running).result.step, 60)
+  t.is((await running)?.result.step, 60)
 })
 
 test('a config that changed what the run is made of is refused, naming the key', async (t) => {

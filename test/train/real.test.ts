@@ -82,6 +82,21 @@ test('both directions have the same validation windows', async (t) => {
   )
 })
 
+test('two minibatches of 4 windows for a step are one of 8', async (t) => {
+  const { train } = await trainer(t)
+  const settings = { 'model_params.dropout': 0, val_batch_size: 4 }
+  const parts = await train({ ...settings, steps_to_train: 12, step_log: 2, aggregate: 2 }, 'parts')
+  const whole = await train({ ...settings, steps_to_train: 6, step_log: 1, aggregate: 1, batch_size: 8 }, 'whole')
+  const steps = (run: typeof whole) => readLines(run.run.runFolder).filter((line) => 'grad_norm' in line)
+  const [found, wanted] = [steps(parts), steps(whole)]
+  t.is(found.length, 6)
+  for (const [i, step] of wanted.entries()) {
+    t.is(found[i]?.lr, step.lr)
+    const ratio = (found[i]?.grad_norm as number) / (step.grad_norm as number)
+    t.true(Math.abs(ratio - 1) < 1e-4, `step ${i}: ${ratio}`)
+  }
+})
+
 test('stopped at any minibatch, also in an accumulation, and started again, it is the same run', async (t) => {
   const { train } = await trainer(t)
   const settings = { aggregate: 3, 'model_params.dropout': 0.1 }

@@ -1,5 +1,5 @@
 /** Files and folders that are there whole or not at all, also after a power cut: written, flushed, renamed, flushed. */
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { AotError } from '../errors.js'
 
@@ -13,6 +13,19 @@ export function ioError(doing: string, path: string, error: unknown): AotError {
   const reason = message.split(': ')[1]?.split(',')[0] ?? message
   const cure = noSpace.has(code) ? '; free some space and start again' : ''
   return new AotError('AOT_IO', `cannot ${doing} ${path}: ${reason}${cure}`)
+}
+
+/** Makes a folder and those above it. Node's own recursive mkdir never ends where a folder takes no entries, as /proc. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
+    if (code !== 'ENOENT' || (await stat(dirname(path)).catch(() => null)) !== null) throw error
+    await makeFolder(dirname(path))
+    await makeFolder(path)
+  }
 }
 
 async function withOpen(path: string, flags: string, doing: string, use: (file: FileHandle) => Promise<void>) {

@@ -7,7 +7,7 @@
  *
  * and then it compares the two runs on the same unseen windows. Stopped or killed, it goes on where it was.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { loadConfigFile } from '../config/load.js'
@@ -64,6 +64,12 @@ async function train(name: string, backwards: boolean, signal: AbortSignal): Pro
   return trainRun(plan(backwards, name), { noStepPickup: false, cooldownNow: false, signal })
 }
 
+/** The last text that the model wrote, in reading order: at its last validation. */
+function lastSample(result: RunResult): string {
+  const lines = readFileSync(join(result.runFolder, 'samples.jsonl'), 'utf8').trimEnd().split('\n')
+  return (JSON.parse(lines.at(-1) as string) as { text: string }).text
+}
+
 function windowLosses(result: RunResult): Float64Array {
   if (result.validWindows === null) throw new AotError('AOT_INTERNAL', `${result.runFolder} ended without a validation`)
   return result.validWindows.losses
@@ -94,5 +100,9 @@ await runCommand(command, async () => {
   }
   if (signal.aborted) return
   const [forward, backward] = results as [RunResult, RunResult]
+  say('')
+  for (const [index, { name }] of directions.entries()) {
+    say(`The ${name} model writes: ${JSON.stringify(lastSample(results[index] as RunResult).slice(0, 240))}`)
+  }
   reportPair(pairedDifference(windowLosses(forward), windowLosses(backward)))
 })

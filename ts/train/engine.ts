@@ -1,6 +1,6 @@
 /** The public class `Engine`. */
-import { mkdir } from 'node:fs/promises'
 import { z } from 'zod'
+import { makeFolder } from '../checkpoints/durable.js'
 import { oneOf, path } from '../config/fields.js'
 import { nearest } from '../config/nearest.js'
 import { AotError } from '../errors.js'
@@ -187,7 +187,7 @@ export class Engine {
   async save(folder: string): Promise<void> {
     check('save', path(), folder)
     try {
-      await mkdir(folder, { recursive: true })
+      await makeFolder(folder)
     } catch (error) {
       throw new AotError('AOT_IO', `cannot make the folder ${folder}: ${(error as Error).message}`)
     }

@@ -228,7 +228,7 @@ export class TrainLoop {
   }
 
   private result(stopped: boolean): RunResult {
-    const { validation } = this
+    const validation = this.validation
     return {
       runFolder: this.parts.run.runFolder,
       step: this.step,

@@ -1,8 +1,7 @@
 /** One training run from its config to its result: sets up, or goes on from where an earlier start ended. */
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ioError, replaceFile } from '../checkpoints/durable.js'
+import { ioError, makeFolder, replaceFile } from '../checkpoints/durable.js'
 import { CheckpointStore } from '../checkpoints/store.js'
 import type { ResolvedRun, RunOptions, RunResult } from '../config/types.js'
 import { MetricsJsonl } from '../logging/metrics_jsonl.js'
@@ -59,7 +58,7 @@ export async function trainRun(
       config.model_params.vocab_size,
       run.direction,
     )
-    await mkdir(runFolder, { recursive: true }).catch((error) => {
+    await makeFolder(runFolder).catch((error) => {
       throw ioError('create the run folder', runFolder, error)
     })
     const lock = new native.FileLock(join(runFolder, 'lock'))

@@ -1,0 +1,362 @@
+/** The planted mistakes of mutations.test.ts, room by room. */
+
+/** One planted mistake: `find` stands exactly once in `file`. */
+export interface Mutation {
+  mistake: string
+  file: string
+  find: string
+  replace: string
+  /** The test file under test/, without `.test.ts`. */
+  noticedBy: string
+}
+
+type Planted = [mistake: string, find: string, replace: string]
+
+/** Mistakes of one file follow each other: each costs one build then. */
+function inFile(file: string, noticedBy: string, ...mistakes: Planted[]): Mutation[] {
+  return mistakes.map(([mistake, find, replace]) => ({ mistake, file, find, replace, noticedBy }))
+}
+
+const tokenizer = [
+  ...inFile('native/tokenizer/bpe_trainer.cpp', 'tokenizer/trainer', [
+    'of pairs that occur as often, the larger is merged first',
+    'count < other.count : key > other.key',
+    'count < other.count : key < other.key',
+  ]),
+  ...inFile(
+    'native/tokenizer/pretokenize.cpp',
+    'tokenizer/pretokenize',
+    [
+      'white space keeps its last character',
+      'if (run_class == CharClass::space && at < bytes && last > start) at = last;',
+      '',
+    ],
+    ['a text is cut inside a contraction', ' && !contraction) return end;', ') return end;'],
+  ),
+  ...inFile('native/tokenizer/unicode_classes.cpp', 'tokenizer/pretokenize', [
+    'U+0085 is no white space',
+    'fill(space_ranges, CharClass::space);',
+    'fill(space_ranges, CharClass::space);\n  all[0x85] = CharClass::other;',
+  ]),
+  ...inFile(
+    'native/tokenizer/bpe_model.cpp',
+    'tokenizer/encoder',
+    [
+      'a pair that stands several times in a word is merged from the right',
+      'rank > other.rank : position > other.position',
+      'rank > other.rank : position < other.position',
+    ],
+    [
+      'the error about a foreign id does not say where foreign ids come from',
+      ' +\n                                ": the ids come from another tokenizer");',
+      ');',
+    ],
+  ),
+  ...inFile('native/tokenizer/utf8.cpp', 'tokenizer/encoder', [
+    'each byte of a cut character is decoded to a mark of its own',
+    'if (i >= text.size()) return i;',
+    'if (i >= text.size()) return 1;',
+  ]),
+]
+
+const text = [
+  ...inFile(
+    'native/tokenizer/text_cleaner.cpp',
+    'tokenize/reader',
+    [
+      'CR LF is two lines where a read ends between them',
+      "after_carriage_return_ && *from == '\\n';",
+      "after_carriage_return_ && *from == '\\n' && from > data;",
+    ],
+    [
+      'a byte order mark is dropped after other bytes too',
+      'at_start_ = false;\n      invalid_bytes_++;',
+      'invalid_bytes_++;',
+    ],
+    ['U+2029 stays', 'from[1] == 0x80 && (from[2] & 0xFE) == 0xA8;', 'from[1] == 0x80 && from[2] == 0xA8;'],
+  ),
+  ...inFile('native/tokenizer/text_reader.cpp', 'tokenize/reader', [
+    'invalid bytes are counted in the last file alone',
+    'report_.invalid_bytes += cleaner_',
+    'report_.invalid_bytes = cleaner_',
+  ]),
+  ...inFile('native/tokenizer/tokenize_folder.cpp', 'tokenize/encode_files', [
+    'a vocabulary of 2^16 is written as int32',
+    'dtype = ids <= uint16_ids',
+    'dtype = ids < uint16_ids',
+  ]),
+]
+
+const data = [
+  ...inFile('native/data/token_writer.cpp', 'data/token_writer', [
+    'the place of an id that does not fit is counted from its part',
+    'std::to_string(length_ + (wrong - ids))',
+    'std::to_string(wrong - ids)',
+  ]),
+  ...inFile('native/io/atomic_file.cpp', 'data/token_writer', [
+    'a file that was given up stays',
+    '::unlink(temporary_.c_str());',
+    '',
+  ]),
+  ...inFile('native/data/token_segment.cpp', 'data/token_store', [
+    'big-endian files are read as little-endian',
+    'if constexpr (swapped) value = swap_bytes(value);',
+    '',
+  ]),
+  ...inFile(
+    'native/data/token_file.cpp',
+    'data/token_store',
+    [
+      'a missing source of a virtual dataset is not looked for',
+      'if (::stat(part.source.path.c_str(), &status) != 0) {',
+      'if (false) {',
+    ],
+    ['the part of a source begins where the source does', 'part.source.start += first - part.start;', ''],
+  ),
+  ...inFile(
+    'native/data/windows.cpp',
+    'data/windows',
+    [
+      'one window more than the stride gives',
+      '- attn_length) / options_.stride);',
+      '- attn_length) / options_.stride + 1);',
+    ],
+    ['the first tokens of the two directions are swapped', ': backwards ? options_', ': !backwards ? options_'],
+    ['in FW+BW mode the even windows are backwards', 'index % 2 == 1', 'index % 2 == 0'],
+  ),
+  ...inFile('native/data/shuffle.cpp', 'data/windows', [
+    'the largest number of an interval is never drawn',
+    'while ((value = next32() & mask) > most) {',
+    'while ((value = next32() & mask) >= most) {',
+  ]),
+  ...inFile('native/data/scramble.cpp', 'data/batch_loader', [
+    'fast scrambling gives another order',
+    '(mix(low + key) >>',
+    '(mix(low ^ key) >>',
+  ]),
+  ...inFile(
+    'native/data/window_split.cpp',
+    'data/batch_loader',
+    ['a validation window is trained on', 'std::max<int64_t>(0, total - held_out);', 'total - held_out + 1;'],
+    ['the contiguous split leaves out a window more than it must', 'attn_length() <= end)', 'attn_length() < end)'],
+  ),
+  ...inFile('native/data/batch_loader.cpp', 'data/batch_loader', [
+    'batches that were made ahead come after a seek',
+    'position_ = batch;\n  ready_.clear();',
+    'position_ = batch;',
+  ]),
+  ...inFile('ts/data/permutations.ts', 'data/permutations', [
+    'middle_out goes to the left first',
+    '(i % 2 === 0 ? 1 : -1)',
+    '(i % 2 === 0 ? -1 : 1)',
+  ]),
+]
+
+const ops = [
+  ...inFile('native/cpu/adamw.cpp', 'ops/adamw', [
+    'weights decay after the step',
+    'decayed - broadcast(step.step_size) * (m / denominator), lanes);',
+    '(load(weights + i, lanes) - broadcast(step.step_size) * (m / denominator)) * broadcast(step.decay), lanes);',
+  ]),
+  ...inFile(
+    'native/cpu/cpu_backend.cpp',
+    'ops/adamw',
+    [
+      'the second moment is not corrected',
+      'static_cast<float>(1 / std::sqrt(1 - std::pow(adamw.beta2, power)));',
+      '1;',
+    ],
+    ['small gradients are scaled up to the clip', 'std::min(1.0, adamw.clip / (norm + 1e-6))', 'adamw.clip / norm'],
+    ['the clip coefficient lacks its 1e-6', 'adamw.clip / (norm + 1e-6)', 'adamw.clip / norm'],
+  ),
+  ...inFile('native/cpu/layernorm.cpp', 'ops/layernorm', ['the epsilon is 1e-6', '= 1e-5f', '= 1e-6f']),
+  ...inFile('native/cpu/embedding.cpp', 'ops/embedding', [
+    'only the last sequence counts for the gradient of positions',
+    'load(place + i, lanes) + g, lanes);',
+    'g, lanes);',
+  ]),
+  ...inFile('native/cpu/gelu.h', 'ops/gelu', [
+    'the derivative of GELU lacks the term of the density',
+    'fma(x * broadcast(0.39894228f), bell, cdf)}',
+    'cdf}',
+  ]),
+  ...inFile('native/cpu/cpu_lane.cpp', 'ops/dropout', [
+    'what dropout keeps is not scaled up',
+    'mask.first, 0, 1.f / (1.f - dropout.rate)}',
+    'mask.first, 0, 1.f}',
+  ]),
+  ...inFile(
+    'native/cpu/attention.cpp',
+    'ops/attention',
+    ['a row sees keys past its own', 'if (j == full) e = keep(first_mask(tail), e);', ''],
+    [
+      'the gradient of the keys lacks the scale',
+      'load(dk + row * sum_columns + j, lanes) * broadcast(scale), lanes);',
+      'load(dk + row * sum_columns + j, lanes), lanes);',
+    ],
+  ),
+  ...inFile('native/cpu/cross_entropy.cpp', 'ops/cross_entropy', [
+    'the gradient of the target is not negative',
+    'static_cast<float>(-row.others)',
+    'static_cast<float>(row.others)',
+  ]),
+]
+
+const engine = [
+  ...inFile(
+    'native/train/checkpoint.cpp',
+    'engine/state',
+    ['the minibatch counter is not saved', 'std::to_string(minibatch_)}', '"0"}'],
+    ['pending gradients are not brought back', 'write_all(Block::gradients, optimizer_file, gradient_prefix);', ''],
+  ),
+  ...inFile('native/io/safetensors.cpp', 'engine/state', [
+    'tensors may lie anywhere in the file',
+    'if (tensor->offset != end) {',
+    'if (false) {',
+  ]),
+  ...inFile(
+    'native/train/engine.cpp',
+    'engine/engine',
+    ['scale is ignored', 'static_cast<float>(scale);', '1;'],
+    ['targets outside of the vocabulary are accepted', 'check_ids(targets, "targets");', ''],
+  ),
+  ...inFile('native/train/generate.cpp', 'engine/generate', [
+    'every token is drawn with the same random number',
+    'element_word(static_cast<uint64_t>(i),',
+    'element_word(0 * static_cast<uint64_t>(i),',
+  ]),
+  ...inFile('native/models/gpt.cpp', 'engine/engine', [
+    'the bound of in_proj is that of its own shape alone',
+    'std::sqrt(6.0 / (4.0 * ',
+    'std::sqrt(6.0 / (3.0 * ',
+  ]),
+]
+
+const training = [
+  ...inFile(
+    'ts/train/schedule.ts',
+    'train/schedule',
+    [
+      'the cooldown starts a step late',
+      'cooldownStart: optimizerSteps - cooldownSteps,',
+      'cooldownStart: optimizerSteps - cooldownSteps + 1,',
+    ],
+    ['the warm-up is a step ahead', '(t / warmupSteps)', '((t + 1) / warmupSteps)'],
+    ['lr_shrink counts a period late', 'Math.floor(after / oscilSteps)', 'Math.floor((after - 1) / oscilSteps)'],
+  ),
+  ...inFile(
+    'ts/train/loop.ts',
+    'train/loop',
+    [
+      'the learning rate is that of the next step',
+      'learningRate(this.optimizerSteps,',
+      'learningRate(this.optimizerSteps + 1,',
+    ],
+    ['the windows begin anew on resume', 'parts.dataset.train.seek(step)', ''],
+    ['the mean of the losses begins anew on resume', 'before?.loss_sum ?? 0', '0'],
+    ['the validation before the end is forgotten on resume', 'before?.validated_step ?? 0', '0'],
+  ),
+  ...inFile('ts/train/loop.ts', 'train/real', [
+    'gradients are summed, not averaged',
+    'engine.accumulateFrom(dataset.train, 1 / aggregate)',
+    'engine.accumulateFrom(dataset.train, 1)',
+  ]),
+  ...inFile('ts/train/validation.ts', 'train/loop', [
+    'the directions of the validation loss are swapped',
+    '? byDirection.forward : byDirection.backward',
+    '? byDirection.backward : byDirection.forward',
+  ]),
+  ...inFile('ts/train/state.ts', 'train/loop', [
+    'the stride may change on the way',
+    "'training_params.stride': windows.stride,",
+    '',
+  ]),
+  ...inFile('ts/logging/json_lines.ts', 'train/json_lines', [
+    'metrics after the checkpoint stay',
+    'ftruncateSync(fd, bytes)',
+    'void ftruncateSync',
+  ]),
+  ...inFile(
+    'ts/checkpoints/store.ts',
+    'train/checkpoints',
+    ['the checksum of the files is not verified', 'if (found.sha256 !== wanted.sha256)', "if (found.sha256 === '')"],
+    [
+      'the checksum of trainer.json is not verified',
+      'if (checksum(manifest) !== manifest.sha256)',
+      "if (checksum(manifest) === '')",
+    ],
+    [
+      'latest is not written',
+      'await renameAndSync(temporary, folder)\n      await this.name(step)',
+      'await renameAndSync(temporary, folder)',
+    ],
+    ['one checkpoint is kept', 'const kept = 2', 'const kept = 1'],
+    ['what a killed save left stays', "name.endsWith('.tmp')", "name.endsWith('.temporary')"],
+    ['weights that are not finite are saved', 'if (tensor !== null) throw', "if (tensor === '') throw"],
+  ),
+  ...inFile('ts/checkpoints/durable.ts', 'train/checkpoints', [
+    'the error of a full disk lacks its cure',
+    "'; free some space and start again'",
+    "''",
+  ]),
+]
+
+const front = [
+  ...inFile(
+    'ts/config/schema.ts',
+    'config/load',
+    [
+      'unknown keys of optim_params are accepted',
+      'const optimParams = z.strictObject(',
+      'const optimParams = z.object(',
+    ],
+    ['the cooldown is 0.1 by default', '.default(0.15)', '.default(0.1)'],
+  ),
+  ...inFile(
+    'ts/config/resolve.ts',
+    'config/resolve',
+    ['the default stride is half a window', '(model_params.attn_length - 1) >> 1', 'model_params.attn_length >> 1'],
+    [
+      'the directions are swapped',
+      "kind: backwards ? 'backward' : 'forward'",
+      "kind: backwards ? 'forward' : 'backward'",
+    ],
+  ),
+  ...inFile('ts/config/keys.ts', 'config/load', [
+    'a misspelt section is told without the nearest one',
+    "section === '' ? [...known, ...sections] : known",
+    'known',
+  ]),
+  ...inFile('ts/cli/train_arguments.ts', 'cli/train_cli', [
+    '--no-step-pickup is the negation of --step-pickup',
+    "'boolean-negation': false",
+    "'boolean-negation': true",
+  ]),
+  ...inFile(
+    'ts/cli/command.ts',
+    'cli/train_cli',
+    ["the user's errors end with status 1", '? 2 : 1', '? 1 : 1'],
+    ['SIGTERM ends with the status of SIGINT', 'SIGTERM: 143', 'SIGTERM: 130'],
+  ),
+  ...inFile('ts/devices/parse.ts', 'devices/parse', [
+    'the error about a device names none that there are',
+    '; known are cpu, cuda:N, emulated, reference',
+    '',
+  ]),
+  ...inFile('ts/report/paired.ts', 'report/paired', [
+    'the standard error divides by n instead of n - 1',
+    'Math.sqrt(squares / (windows - 1))',
+    'Math.sqrt(squares / windows)',
+  ]),
+]
+
+/** TypeScript first: these need no native build. */
+export const mutations: readonly Mutation[] = [
+  ...tokenizer,
+  ...text,
+  ...data,
+  ...ops,
+  ...engine,
+  ...training,
+  ...front,
+].sort((a, b) => Number(b.file.startsWith('ts/')) - Number(a.file.startsWith('ts/')))
