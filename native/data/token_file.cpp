@@ -96,6 +96,15 @@ hdf5::Handle open_dataset(hid_t file, const std::string& path, const std::string
   return object;
 }
 
+// The file that holds the dataset: another one than was opened when the name is an external link.
+std::string file_of(hid_t dataset, const std::string& opened) {
+  const ssize_t length = H5Fget_name(dataset, nullptr, 0);
+  if (length <= 0) fail_damaged(opened);
+  std::string name(static_cast<size_t>(length), '\0');
+  H5Fget_name(dataset, name.data(), name.size() + 1);
+  return name;
+}
+
 ElementType element_type(hid_t dataset, const std::string& path) {
   hdf5::Handle type(H5Dget_type(dataset), H5Tclose);
   const size_t bytes = H5Tget_size(type);
@@ -131,7 +140,7 @@ void check_chunks(hid_t dataset, hid_t creation, int64_t extent, hsize_t chunk, 
         H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &values, nullptr, sizeof name, name, nullptr);
     if (H5Zfilter_avail(filter) <= 0) {
       fail(ErrorCode::data, path + " is compressed with '" + (*name ? name : std::to_string(filter).c_str()) +
-                                "', which this HDF5 library cannot read: rewrite it with h5repack -f GZIP=1");
+                                "', which this HDF5 library cannot read: write it again with gzip where it was made");
     }
   }
 #if H5_VERSION_GE(1, 10, 5)
@@ -161,11 +170,13 @@ std::pair<int64_t, int64_t> run_of(hid_t space, const std::string& path) {
 }
 
 void Opener::open(const Source& source, int depth) {
-  const std::string& path = source.path;
-  if (depth > most_depth) fail(ErrorCode::data, path + " is a virtual dataset that refers to itself: make it anew");
-  check_file(path);
-  hdf5::Handle file = open_file(path);
-  hdf5::Handle dataset = open_dataset(file, path, source.dataset);
+  if (depth > most_depth) {
+    fail(ErrorCode::data, source.path + " is a virtual dataset that refers to itself: make it anew");
+  }
+  check_file(source.path);
+  hdf5::Handle file = open_file(source.path);
+  hdf5::Handle dataset = open_dataset(file, source.path, source.dataset);
+  const std::string path = file_of(dataset, source.path);
   const ElementType type = element_type(dataset, path);
   const int64_t extent = length_of(dataset, path);
   const int64_t length = source.length < 0 ? extent : source.length;

@@ -67,6 +67,11 @@ test('what cannot be has its line', (t) => {
     () => namedPermutation('toString', 8),
     `there is no permutation 'toString': the names are ${permutationNames.join(', ')}`,
   )
+  refused(() => namedPermutation(Symbol('forward') as never, 8), 'the name of a permutation must be a string')
+  refused(
+    () => namedPermutation('uniform_random', 8, null as never),
+    'options of permutation uniform_random must be an object',
+  )
   refused(
     () => namedPermutation('quarter_end_in_concat', 6),
     'permutation quarter_end_in_concat needs an attn_length that is a multiple of 4: 6 is not',

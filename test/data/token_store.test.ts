@@ -32,6 +32,12 @@ for (const [name, dtype] of layouts) {
   })
 }
 
+test('an external link gives the tokens of the file it leads to', (t) => {
+  const store = TokenStore.open(golden('external_link.h5'))
+  t.is(store.dtype, 'uint16')
+  t.deepEqual([...store.read(0, store.length)], tokens(0, 300))
+})
+
 test('8-bit tokens are not signed', (t) => {
   const store = TokenStore.open(golden('uint8.h5'))
   t.is(store.dtype, 'uint8')
@@ -89,7 +95,7 @@ const refused: [name: string, code: AotErrorCode, message: (path: string) => str
     'lzf.h5',
     'AOT_DATA',
     (path) =>
-      `${path} is compressed with 'lzf', which this HDF5 library cannot read: rewrite it with h5repack -f GZIP=1`,
+      `${path} is compressed with 'lzf', which this HDF5 library cannot read: write it again with gzip where it was made`,
   ],
   ['unwritten.h5', 'AOT_DATA', (path) => `${path} was created but its tokens were never written`],
   [

@@ -68,6 +68,7 @@ test("the order is NumPy's shuffle", (t) => {
   }
   const windows = store.windows({ attnLength: 9 })
   t.deepEqual(windows.order(), windows.order({ seed: 42 }))
+  t.deepEqual(windows.order({ seed: undefined }), windows.order())
 })
 
 test('windows outlive the store', (t) => {
@@ -121,4 +122,7 @@ test('what cannot be has its line', (t) => {
     'AOT_CONFIG',
     'seed must be a whole number from 0 to 9007199254740992',
   )
+  for (const options of [7, null]) {
+    throwsAot(t, () => windows.order(options as never), 'AOT_CONFIG', 'order takes an object: order({ seed })')
+  }
 })

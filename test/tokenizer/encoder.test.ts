@@ -257,9 +257,25 @@ test('the public class', async (t) => {
     t.true(ids instanceof Int32Array)
     t.is(ids.at(-1), 0)
     t.is(tokenizer.decode([...ids]), 'La liberté<|endoftext|>')
+    const refused = (given: unknown, message: string) =>
+      t.throws(() => tokenizer.decode(given as number[]), { code: 'AOT_CONFIG', message })
+    for (const given of [undefined, null, 5, 'x', {}, new Float32Array(2)]) {
+      refused(given, 'ids must be an Int32Array or an array of numbers')
+    }
+    refused([1, 1.5], 'ids[1] must be an id, not 1.5')
+    refused([2 ** 32 + 5], 'ids[0] must be an id, not 4294967301')
+    refused([3, 3, null], 'ids[2] must be an id, not null')
+    refused(['34'], 'ids[0] must be an id, not 34')
+    refused([Symbol('id')], 'ids[0] must be an id, not Symbol(id)')
     await tokenizer.save(join(folder, 'new', 'folder'))
     t.is(Tokenizer.load(join(folder, 'new', 'folder')).vocabSize, 500)
   })
+  for (const options of [undefined, null, 500]) {
+    await t.throwsAsync(Tokenizer.train(['x.txt'], options as never), {
+      code: 'AOT_CONFIG',
+      message: 'options must be an object with vocabSize',
+    })
+  }
   await t.throwsAsync(Tokenizer.train([], { vocabSize: 256 }), {
     code: 'AOT_CONFIG',
     message: 'vocabSize must be a whole number of at least 257, not 256',

@@ -84,6 +84,10 @@ function requireWhole(name: string, value: number, least: number): void {
  * @throws AotError AOT_CONFIG for an unknown name, or a length that the order does not allow.
  */
 export function namedPermutation(name: string, attnLength: number, options: PermutationOptions = {}): number[] {
+  if (typeof name !== 'string') throw new AotError('AOT_CONFIG', 'the name of a permutation must be a string')
+  if (typeof options !== 'object' || options === null) {
+    throw new AotError('AOT_CONFIG', `options of permutation ${name} must be an object`)
+  }
   requireWhole('attnLength', attnLength, 1)
   if (Object.hasOwn(orders, name)) {
     const { multiple, make } = orders[name as keyof typeof orders]

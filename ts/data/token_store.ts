@@ -37,7 +37,10 @@ export class Windows {
   }
 
   /** The order of training: NumPy's default_rng(seed).shuffle(arange(length)). Float64Array from 2^31 windows on. */
-  order(options: { seed?: number } = {}): Int32Array | Float64Array {
+  order(options: { seed?: number | undefined } = {}): Int32Array | Float64Array {
+    if (typeof options !== 'object' || options === null) {
+      throw new AotError('AOT_CONFIG', 'order takes an object: order({ seed })')
+    }
     return this.windows.order(options.seed ?? 42)
   }
 }

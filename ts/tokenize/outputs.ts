@@ -32,18 +32,24 @@ export function refuseToOverwrite(path: string, force: boolean, hint = ''): void
 export function makeFolder(folder: string): () => void {
   const missing: string[] = []
   for (let path = folder; !existsSync(path); path = dirname(path)) missing.push(path)
-  try {
-    mkdirSync(folder, { recursive: true })
-  } catch (error) {
-    throw new AotError('AOT_IO', `cannot make the folder ${folder}: ${(error as Error).message}`)
-  }
-  return () => {
+  const remove = () => {
     try {
       for (const path of missing) rmdirSync(path)
     } catch {
       // Something is in it: it stays.
     }
   }
+  try {
+    if (missing.length === 0 && !statSync(folder).isDirectory()) throw new Error('it is a file')
+    // One by one: Node's recursive mkdir never ends where a folder takes no entries, as /proc.
+    for (const path of missing.toReversed()) mkdirSync(path)
+  } catch (error) {
+    // Those that were not reached.
+    while (missing.length > 0 && !existsSync(missing[0] as string)) missing.shift()
+    remove()
+    throw new AotError('AOT_IO', `cannot make the folder ${folder}: ${(error as Error).message}; name another place`)
+  }
+  return remove
 }
 
 /**

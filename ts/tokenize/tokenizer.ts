@@ -30,9 +30,12 @@ export class Tokenizer {
    * out when the text has no more pairs to merge.
    */
   static async train(files: string[], options: TrainTokenizerOptions): Promise<Tokenizer> {
+    if (typeof options !== 'object' || options === null) {
+      throw new AotError('AOT_CONFIG', 'options must be an object with vocabSize')
+    }
     const { vocabSize, threads = native.availableCores() } = options
     if (!Number.isInteger(vocabSize) || vocabSize < 257) {
-      throw new AotError('AOT_CONFIG', `vocabSize must be a whole number of at least 257, not ${vocabSize}`)
+      throw new AotError('AOT_CONFIG', `vocabSize must be a whole number of at least 257, not ${String(vocabSize)}`)
     }
     const control = { progress: new Float64Array(2), stop: new Int32Array(1) }
     const { tokenizer } = await native.trainFiles(files, { vocabSize, threads }, control)
@@ -54,10 +57,15 @@ export class Tokenizer {
 
   /**
    * Text of the ids; bytes that are not UTF-8 become U+FFFD.
-   * @throws AotError AOT_DATA for an id outside the vocabulary.
+   * @throws AotError AOT_DATA for an id outside the vocabulary, AOT_CONFIG when `ids` is no list of whole numbers.
    */
   decode(ids: Int32Array | readonly number[]): string {
-    return this.#native.decode(ids instanceof Int32Array ? ids : Int32Array.from(ids))
+    if (ids instanceof Int32Array) return this.#native.decode(ids)
+    if (!Array.isArray(ids)) throw new AotError('AOT_CONFIG', 'ids must be an Int32Array or an array of numbers')
+    // The conversion would make another id of anything that is none.
+    const place = ids.findIndex((id) => !Number.isInteger(id) || (id | 0) !== id)
+    if (place >= 0) throw new AotError('AOT_CONFIG', `ids[${place}] must be an id, not ${String(ids[place])}`)
+    return this.#native.decode(Int32Array.from(ids))
   }
 
   /** Writes a folder in Hugging Face's form, made if need be: tokenizer.json, vocab.json, merges.txt and two more. */

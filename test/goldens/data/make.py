@@ -53,6 +53,11 @@ with h5py.File("compact.h5", "w") as file:
     dataset = h5py.h5d.create(file.id, b"tokens", h5py.h5t.STD_I32LE, space, creation)
     dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, tokens.astype("<i4"))
 
+# The link's own file is longer than the one it leads to, so that the wrong one would be read without an error.
+with h5py.File("external_link.h5", "w") as file:
+    file["other"] = np.full(COUNT * 4, 7, "<i4")
+    file["tokens"] = h5py.ExternalLink("contiguous_uint16.h5", "tokens")
+
 # Long, for orders of many windows: only zeros, so that little is left of it.
 write("long.h5", np.zeros(3_000_003, "u1"), chunks=(500_000,), compression="gzip", compression_opts=9)
 
