@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backend/adamw_step.h"
 #include "backend/backend.h"
 #include "runtime.h"
 
@@ -142,18 +143,14 @@ void lm_head_loss_backward(const Context& context, Tensor y, const void* weight,
 // adamw.cu
 // What the optimizer step leaves for the host to read later.
 struct StepResult {
-  float norm = 0;       // of the gradients, before clipping
+  double norm = 0;      // of the gradients, before clipping
   uint32_t failed = 0;  // optimizer steps since the last reading that were not taken: the norm was not finite
 };
-struct AdamWArguments {
-  float lr = 0, beta1 = 0, beta2 = 0, epsilon = 0, weight_decay = 0, clip = 0;
-  float correction1 = 1, correction2 = 1;  // 1 - beta^step
-};
 // Norm in a fixed order, clip, AdamW on the masters, their bf16 copy (null in fp32), gradients to zero: count elements,
-// two launches. Does nothing to weights and moments when the norm is not finite, and says so in result. arguments and
+// two launches. Does nothing to weights and moments when the norm is not finite, and says so in result. step and
 // result: device memory.
-void optimizer_step(const Context& context, int64_t count, const AdamWArguments* arguments, float* weights,
-                    float* gradients, float* moment1, float* moment2, void* bf16_weights, StepResult* result);
+void optimizer_step(const Context& context, int64_t count, const AdamWStep* step, float* weights, float* gradients,
+                    float* moment1, float* moment2, void* bf16_weights, StepResult* result);
 // bf16_weights[count] = weights.
 void round_weights(const Context& context, int64_t count, const float* weights, void* bf16_weights);
 
