@@ -7,6 +7,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "backend/adamw_step.h"
 #include "backend/backend.h"
@@ -35,18 +36,19 @@ DropoutArguments make_dropout(uint64_t seed, Dropout dropout, const PassArgument
 class Workspace {
  public:
   void begin() { used_ = 0; }
-  // 256-byte aligned. Grows when it must (then waits for the stream and drops captured graphs: see generation()).
+  // 256-byte aligned. Grows when it must, which waits for the stream.
   void* take(size_t bytes, Stream stream);
   float* take_floats(int64_t count, Stream stream) {
     return static_cast<float*>(take(static_cast<size_t>(count) * sizeof(float), stream));
   }
-  // Counts the times that memory moved: a graph captured under another generation must not be replayed.
-  int generation() const { return generation_; }
+  // After a pass: gives back the memory that was too small, if any. True when there was: then captured graphs that name
+  // it must not be replayed.
+  bool settle(Stream stream);
 
  private:
   DeviceMemory memory_;
+  std::vector<DeviceMemory> retired_;  // that an op took from before it needed more
   size_t used_ = 0;
-  int generation_ = 0;
 };
 
 class CublasLt;  // cublaslt.h
