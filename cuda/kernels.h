@@ -39,6 +39,9 @@ class Workspace {
   float* take_floats(int64_t count, Stream stream) {
     return static_cast<float*>(take(static_cast<size_t>(count) * sizeof(float), stream));
   }
+  // What was taken since `mark` is free again, for what is issued to the stream from now on.
+  size_t mark() const { return used_; }
+  void rewind(size_t mark) { used_ = mark; }
   // Counts the times that memory moved: a graph captured under another generation must not be replayed.
   int generation() const { return generation_; }
 
