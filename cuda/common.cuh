@@ -85,6 +85,36 @@ __device__ __forceinline__ void store_pack(bf16* to, const float (&x)[8]) {
   store16(to, r);
 }
 
+// One element, or four that are aligned together: for rows of any width, by a template over `width`.
+template <int width>
+__device__ __forceinline__ void load_few(float (&x)[width], const float* from) {
+  static_assert(width == 1 || width == 4);
+  if constexpr (width == 4) {
+    load_pack(x, from);
+  } else {
+    x[0] = *from;
+  }
+}
+template <int width>
+__device__ __forceinline__ void store_few(float* to, const float (&x)[width]) {
+  static_assert(width == 1 || width == 4);
+  if constexpr (width == 4) {
+    store_pack(to, x);
+  } else {
+    *to = x[0];
+  }
+}
+template <int width>
+__device__ __forceinline__ void store_few(bf16* to, const float (&x)[width]) {
+  static_assert(width == 1 || width == 4);
+  if constexpr (width == 4) {
+    const uint32_t pairs[2] = {pack_bf16(x[0], x[1]), pack_bf16(x[2], x[3])};
+    memcpy(to, pairs, 8);
+  } else {
+    *to = to_bf16(x[0]);
+  }
+}
+
 // Whether rows of `cols` elements after a base aligned to 16 bytes are all aligned to 16 bytes.
 template <class E>
 constexpr bool rows_aligned(int64_t cols) {
@@ -144,14 +174,16 @@ __device__ __forceinline__ float keep_element(uint64_t index, const DropoutArgum
   if (dropout.threshold == 0) return 1;
   uint32_t words[4];
   element_words(words, index / 4, dropout);
-  return words[index % 4] < dropout.threshold ? 0 : dropout.scale;
+  // Without an index into the array, which would put it into memory.
+  const uint32_t word = index & 2 ? (index & 1 ? words[3] : words[2]) : (index & 1 ? words[1] : words[0]);
+  return word < dropout.threshold ? 0 : dropout.scale;
 }
 
-// The same for `count` elements in a row, a multiple of 4, when index is a multiple of 4.
+// The same for `count` elements in a row: a call of Philox for four of them when index is a multiple of 4.
 template <int count>
 __device__ __forceinline__ void apply_dropout(float (&x)[count], uint64_t index, const DropoutArguments& dropout) {
   if (dropout.threshold == 0) return;
-  if (index % 4 == 0) {
+  if (count % 4 == 0 && index % 4 == 0) {
 #pragma unroll
     for (int group = 0; group < count / 4; group++) {
       uint32_t words[4];

@@ -7,7 +7,9 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
+#include "backend/adamw_step.h"
 #include "backend/backend.h"
 #include "runtime.h"
 
@@ -34,7 +36,7 @@ DropoutArguments make_dropout(uint64_t seed, Dropout dropout, const PassArgument
 class Workspace {
  public:
   void begin() { used_ = 0; }
-  // 256-byte aligned. Grows when it must (then waits for the stream and drops captured graphs: see generation()).
+  // 256-byte aligned. Grows when it must, which waits for the stream.
   void* take(size_t bytes, Stream stream);
   float* take_floats(int64_t count, Stream stream) {
     return static_cast<float*>(take(static_cast<size_t>(count) * sizeof(float), stream));
@@ -42,13 +44,14 @@ class Workspace {
   // What was taken since `mark` is free again, for what is issued to the stream from now on.
   size_t mark() const { return used_; }
   void rewind(size_t mark) { used_ = mark; }
-  // Counts the times that memory moved: a graph captured under another generation must not be replayed.
-  int generation() const { return generation_; }
+  // After a pass: gives back the memory that was too small, if any. True when there was: then captured graphs that name
+  // it must not be replayed.
+  bool settle(Stream stream);
 
  private:
   DeviceMemory memory_;
+  std::vector<DeviceMemory> retired_;  // that an op took from before it needed more
   size_t used_ = 0;
-  int generation_ = 0;
 };
 
 class CublasLt;  // cublaslt.h
@@ -118,11 +121,6 @@ void residual_dropout(const Context& context, const float* branch, Tensor residu
 void dropout_backward(const Context& context, Tensor dout, const DropoutArguments& dropout, int window,
                       float* bias_gradient, Tensor dy);
 
-// gelu.cu: for products that the library made. y, derivative act from h[n,C] fp32.
-void gelu_forward(const Context& context, const float* h, Tensor y, Tensor derivative);
-// dh[n,C] act = v[n,C] fp32 * derivative.
-void gelu_backward(const Context& context, const float* v, Tensor derivative, Tensor dh);
-
 // attention.cu (bf16, tensor cores), attention_fp32.cu
 void attention_forward(const Context& context, int batch, int window, Tensor qkv, int heads,
                        const DropoutArguments& dropout, Tensor out, Tensor lse);
@@ -145,18 +143,14 @@ void lm_head_loss_backward(const Context& context, Tensor y, const void* weight,
 // adamw.cu
 // What the optimizer step leaves for the host to read later.
 struct StepResult {
-  float norm = 0;       // of the gradients, before clipping
+  double norm = 0;      // of the gradients, before clipping
   uint32_t failed = 0;  // optimizer steps since the last reading that were not taken: the norm was not finite
 };
-struct AdamWArguments {
-  float lr = 0, beta1 = 0, beta2 = 0, epsilon = 0, weight_decay = 0, clip = 0;
-  float correction1 = 1, correction2 = 1;  // 1 - beta^step
-};
 // Norm in a fixed order, clip, AdamW on the masters, their bf16 copy (null in fp32), gradients to zero: count elements,
-// two launches. Does nothing to weights and moments when the norm is not finite, and says so in result. arguments and
+// two launches. Does nothing to weights and moments when the norm is not finite, and says so in result. step and
 // result: device memory.
-void optimizer_step(const Context& context, int64_t count, const AdamWArguments* arguments, float* weights,
-                    float* gradients, float* moment1, float* moment2, void* bf16_weights, StepResult* result);
+void optimizer_step(const Context& context, int64_t count, const AdamWStep* step, float* weights, float* gradients,
+                    float* moment1, float* moment2, void* bf16_weights, StepResult* result);
 // bf16_weights[count] = weights.
 void round_weights(const Context& context, int64_t count, const float* weights, void* bf16_weights);
 

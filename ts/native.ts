@@ -204,7 +204,8 @@ export interface NativeEngine {
   readonly minibatch: number
   /** Optimizer steps so far. */
   readonly optimizerSteps: number
-  forward(inputs: Int32Array, batch: number): Promise<{ logits: Float32Array; shape: number[] }>
+  /** Writes the logits [batch, T, vocab_size]; dropout off. */
+  forward(inputs: Int32Array, batch: number, logits: Float32Array): Promise<void>
   accumulate(inputs: Int32Array, targets: Int32Array, batch: number, scale: number): Promise<{ loss: number }>
   /** The same on the loader's next batch. */
   accumulateFrom(loader: NativeBatchLoader, scale: number): Promise<{ loss: number }>

@@ -82,6 +82,13 @@ Napi::Int32Array int32_argument(const Napi::Value& value, const char* name) {
   return value.As<Napi::Int32Array>();
 }
 
+Napi::Float32Array float32_argument(const Napi::Value& value, const char* name) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) {
+    bad_argument(value.Env(), name, "a Float32Array");
+  }
+  return value.As<Napi::Float32Array>();
+}
+
 bool boolean_argument(const Napi::Value& value, const char* name) {
   if (!value.IsBoolean()) bad_argument(value.Env(), name, "true or false");
   return value.As<Napi::Boolean>().Value();

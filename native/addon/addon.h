@@ -102,6 +102,7 @@ double number_argument(const Napi::Value& value, const char* name);
 std::string string_argument(const Napi::Value& value, const char* name);
 Napi::Object object_argument(const Napi::Value& value, const char* name);
 Napi::Int32Array int32_argument(const Napi::Value& value, const char* name);
+Napi::Float32Array float32_argument(const Napi::Value& value, const char* name);
 bool boolean_argument(const Napi::Value& value, const char* name);
 // The value of object[name], or undefined when it is absent or null.
 Napi::Value optional_value(const Napi::Object& object, const char* name);

@@ -264,19 +264,17 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     return guard(info.Env(), [&]() -> Napi::Value {
       auto inputs = ids_argument(info[0], "inputs");
       const int64_t batch = batch_argument(info[1]);
-      const int64_t window = static_cast<int64_t>(inputs.size()) / batch;
+      Napi::Float32Array array = float32_argument(info[2], "logits");
+      const std::span<float> logits(array.Data(), array.ElementLength());
+      // The array stays where it is until the promise is settled.
+      const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(array.As<Napi::Object>()));
       return enqueue(
-          info.Env(), [=](Engine& engine) { return std::pair(engine.forward(inputs, batch), engine.vocab_size()); },
-          [=](Napi::Env env, const auto& result) {
-            Napi::Array shape = Napi::Array::New(env, 3);
-            shape.Set(0u, static_cast<double>(batch));
-            shape.Set(1u, static_cast<double>(window));
-            shape.Set(2u, result.second);
-            Napi::Object object = Napi::Object::New(env);
-            object.Set("logits", to_float32_array(env, result.first));
-            object.Set("shape", shape);
-            return object;
-          });
+          info.Env(),
+          [=](Engine& engine) {
+            engine.forward(inputs, batch, logits);
+            return true;
+          },
+          [kept](Napi::Env env, bool) { return env.Undefined(); });
     });
   }
 

@@ -31,6 +31,10 @@ struct Pass {
   int64_t first_row = 0;    // place of this batch's first sequence in the global batch
   float loss_scale = 1;     // gradients are those of loss_scale * mean(loss)
   bool want_losses = true;  // fill Slice::losses
+  // A name for what the body issues: passes of one name, batch and window issue the same ops to the same memory of the
+  // lane, so that a device may record them once and replay them. Null: nothing is known of it, and the lane's workspace
+  // keeps what earlier passes left there.
+  const char* graph = nullptr;
 };
 
 // A lane's share of the batch. Pointers are in the device's memory.
@@ -77,6 +81,13 @@ class Lane {
   // out[n,C] fp32 = residual[n,C] fp32 + dropout(x weight^T + bias); x act [n,in].
   virtual void linear_residual_forward(const Slice& slice, Tensor x, ParameterId weight, ParameterId bias,
                                        Tensor residual, Dropout dropout, Tensor out) = 0;
+  // out as above, and y[n,O] act with stats[n,2] = layernorm_forward(out).
+  virtual void linear_residual_layernorm_forward(const Slice& slice, Tensor x, ParameterId weight, ParameterId bias,
+                                                 Tensor residual, Dropout dropout, Tensor out, ParameterId norm_weight,
+                                                 ParameterId norm_bias, Tensor y, Tensor stats) {
+    linear_residual_forward(slice, x, weight, bias, residual, dropout, out);
+    layernorm_forward(out, norm_weight, norm_bias, y, stats);
+  }
   // y[n,out] act = gelu(h), derivative[n,out] act = gelu'(h), where h = x weight^T + bias; exact GELU,
   // h * (1 + erf(h/sqrt 2))/2.
   virtual void linear_gelu_forward(Tensor x, ParameterId weight, ParameterId bias, Tensor y, Tensor derivative) = 0;

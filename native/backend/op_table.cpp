@@ -83,6 +83,22 @@ std::vector<Op> make_table() {
          lane.linear_residual_forward(slice, get(a, "x"), id(a, "weight"), id(a, "bias"), get(a, "residual"),
                                       a.dropout(), get(a, "out"));
        }},
+      {"linear_residual_layernorm_forward",
+       {{"x", Role::activation, "n", "C"},
+        {"weight", Role::weight, "O", "C"},
+        {"bias", Role::vector, "1", "O"},
+        {"residual", Role::fp32, "n", "O"},
+        {"norm_weight", Role::vector, "1", "O"},
+        {"norm_bias", Role::vector, "1", "O"}},
+       {{"out", Role::fp32, "n", "O"}, {"y", Role::activation, "n", "O"}, {"stats", Role::fp32, "n", "2"}},
+       "CO",
+       false,
+       "nOC",
+       [](Lane& lane, const Slice& slice, const OpArguments& a) {
+         lane.linear_residual_layernorm_forward(slice, get(a, "x"), id(a, "weight"), id(a, "bias"), get(a, "residual"),
+                                                a.dropout(), get(a, "out"), id(a, "norm_weight"), id(a, "norm_bias"),
+                                                get(a, "y"), get(a, "stats"));
+       }},
       {"linear_gelu_forward",
        {{"x", Role::activation, "n", "C"}, {"weight", Role::weight, "O", "C"}, {"bias", Role::vector, "1", "O"}},
        {{"y", Role::activation, "n", "O"}, {"derivative", Role::activation, "n", "O"}},

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "backend/adamw_step.h"
 #include "backend/error.h"
 #include "backend/memory.h"
 
@@ -205,19 +206,10 @@ double CpuBackend::optimizer_step(const AdamW& adamw) {
     zero_gradients();
     return norm;
   }
-  AdamWStep step;
-  step.gradient_scale = adamw.clip > 0 ? static_cast<float>(std::min(1.0, adamw.clip / (norm + 1e-6))) : 1.f;
-  step.decay = static_cast<float>(1 - adamw.lr * adamw.weight_decay);
-  step.beta1 = static_cast<float>(adamw.beta1);
-  step.one_minus_beta1 = static_cast<float>(1 - adamw.beta1);
-  step.beta2 = static_cast<float>(adamw.beta2);
-  step.one_minus_beta2 = static_cast<float>(1 - adamw.beta2);
-  const double power = static_cast<double>(adamw.step);
-  step.step_size = static_cast<float>(adamw.lr / (1 - std::pow(adamw.beta1, power)));
-  step.root_scale = static_cast<float>(1 / std::sqrt(1 - std::pow(adamw.beta2, power)));
-  step.epsilon = static_cast<float>(adamw.epsilon);
+  const AdamWStep step = make_adamw_step(adamw);
+  const float coefficient = static_cast<float>(clip_coefficient(adamw.clip, norm));
   pool_.split(blocks, [&](int64_t begin, int64_t end, int) {
-    kernels().adamw(step, weights_.floats(), moment1_.floats(), moment2_.floats(), shares.data(), count,
+    kernels().adamw(step, coefficient, weights_.floats(), moment1_.floats(), moment2_.floats(), shares.data(), count,
                     begin * gradient_block, std::min(size, end * gradient_block));
   });
   weights_changed();

@@ -66,23 +66,26 @@ void Engine::check_targets(std::span<const int32_t> inputs, std::span<const int3
   check_ids(targets, "targets");
 }
 
-void Engine::reserve(Model::Use use, int batch, int window) {
+void Engine::reserve(Model::Use use, int batch, int window, double result_bytes) {
   const size_t workspace = model_->workspace(use, backend_->slice_batch(batch), window);
-  require_memory(static_cast<double>(workspace), "the activations of this batch");
+  require_memory(static_cast<double>(workspace) + result_bytes,
+                 result_bytes > 0 ? "the logits of this batch" : "the activations of this batch");
   backend_->reserve(workspace);
 }
 
-std::vector<float> Engine::forward(std::span<const int32_t> inputs, int64_t batch) {
+void Engine::forward(std::span<const int32_t> inputs, int64_t batch, std::span<float> logits) {
   const int window = check_batch(inputs, batch);
   const size_t row = static_cast<size_t>(window) * static_cast<size_t>(vocab_size());
-  require_memory(static_cast<double>(row) * static_cast<double>(batch) * sizeof(float), "the logits of this batch");
-  reserve(Model::Use::logits, static_cast<int>(batch), window);
-  std::vector<float> logits(row * static_cast<size_t>(batch));
+  if (logits.size() != row * static_cast<size_t>(batch)) {
+    fail(ErrorCode::config,
+         "logits must have room for " + std::to_string(row * static_cast<size_t>(batch)) + " numbers");
+  }
+  // The caller's array is new: its memory is taken up as it is written.
+  reserve(Model::Use::logits, static_cast<int>(batch), window, static_cast<double>(logits.size_bytes()));
   backend_->run({}, static_cast<int>(batch), window, inputs.data(), nullptr, nullptr,
                 [&](Lane& lane, const Slice& slice) {
                   model_->logits(lane, slice, logits.data() + row * static_cast<size_t>(slice.first));
                 });
-  return logits;
 }
 
 std::vector<float> Engine::evaluate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch) {

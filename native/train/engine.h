@@ -47,8 +47,8 @@ class Engine {
   int64_t optimizer_steps() const { return optimizer_steps_; }
 
   // inputs and targets: [batch, T] token ids, T at most attn_length. Dropout is off in forward and evaluate.
-  // Logits [batch, T, vocab_size].
-  std::vector<float> forward(std::span<const int32_t> inputs, int64_t batch);
+  // Writes the logits [batch, T, vocab_size].
+  void forward(std::span<const int32_t> inputs, int64_t batch, std::span<float> logits);
   // Nats of each token, [batch, T].
   std::vector<float> evaluate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch);
   // Adds scale * the gradient of the mean loss, dropout on, and returns that loss (nats per token, before scaling).
@@ -74,7 +74,8 @@ class Engine {
   int check_batch(std::span<const int32_t> inputs, int64_t batch) const;  // returns T
   void check_ids(std::span<const int32_t> ids, const char* what) const;
   void check_targets(std::span<const int32_t> inputs, std::span<const int32_t> targets) const;
-  void reserve(Model::Use use, int batch, int window);
+  // AOT_MEMORY when the activations, and so many bytes of results beside them, do not fit.
+  void reserve(Model::Use use, int batch, int window, double result_bytes = 0);
   void write(Block block, ParameterId id, std::span<const float> values);
   void write_all(Block block, const SafetensorsReader& file, const std::string& prefix);
   void read_weights(const SafetensorsReader& file);

@@ -140,7 +140,7 @@ for (const [words, message, code = 'AOT_CONFIG'] of refused) {
 
 test('the command prints its error on one line and exits with 2', (t) => {
   const line = 'aot-train: bad.json: seed: must be a whole number of at least 0, not -1'
-  const other = 'bad.json: model_params.n_layers: must be a whole number of at least 1, not 0'
+  const other = 'bad.json: model_params.n_layers: must be a whole number from 1 to 4096, not 0'
   const brief = command('bad.json')
   t.deepEqual(brief, { status: 2, stdout: '', stderr: `${line} (and 1 more; --verbose lists them)\n` })
   const verbose = command('bad.json', '--verbose')

@@ -99,23 +99,23 @@ test('a text that is not JSON is told by line and column', (t) => {
 
 /** A change of the small config, and the line it gives. */
 const wrong: [changes: { [section: string]: unknown }, line: string][] = [
-  [{ model_params: { n_heads: 'four' } }, 'model_params.n_heads: must be a whole number of at least 1, not "four"'],
+  [{ model_params: { n_heads: 'four' } }, 'model_params.n_heads: must be a whole number from 1 to 4096, not "four"'],
   [{ model_params: { n_heads: 3 } }, 'model_params.n_heads: 3 does not divide embed_dim 16'],
-  [{ model_params: { n_layers: undefined } }, 'model_params.n_layers: missing; must be a whole number of at least 1'],
-  [{ model_params: { n_layers: 1.5 } }, 'model_params.n_layers: must be a whole number of at least 1, not 1.5'],
-  [{ model_params: { vocab_size: 1 } }, 'model_params.vocab_size: must be a whole number of at least 2, not 1'],
+  [{ model_params: { n_layers: undefined } }, 'model_params.n_layers: missing; must be a whole number from 1 to 4096'],
+  [{ model_params: { n_layers: 1.5 } }, 'model_params.n_layers: must be a whole number from 1 to 4096, not 1.5'],
+  [{ model_params: { vocab_size: 1 } }, 'model_params.vocab_size: must be a whole number from 2 to 16777216, not 1'],
   [
     { model_params: { vocab_size: 2 ** 31 } },
-    'model_params.vocab_size: must be a whole number of at least 2, not 2147483648',
+    'model_params.vocab_size: must be a whole number from 2 to 16777216, not 2147483648',
   ],
-  [{ model_params: { attn_length: 2 } }, 'model_params.attn_length: must be a whole number from 3 to 1048576, not 2'],
+  [{ model_params: { attn_length: 2 } }, 'model_params.attn_length: must be a whole number from 3 to 131072, not 2'],
   [{ model_params: { dropout: 1 } }, 'model_params.dropout: must be a number of at least 0 and below 1, not 1'],
   [{ model_params: { dropout: -0.1 } }, 'model_params.dropout: must be a number of at least 0 and below 1, not -0.1'],
   [
     { model_params: { embd_dropout: 'none' } },
     'model_params.embd_dropout: must be a number of at least 0 and below 1, not "none"',
   ],
-  [{ model_params: { mlp_ratio: 0 } }, 'model_params.mlp_ratio: must be a number above 0, not 0'],
+  [{ model_params: { mlp_ratio: 0 } }, 'model_params.mlp_ratio: must be a number above 0, up to 64, not 0'],
   [
     { model_params: { mlp_ratio: 0.01 } },
     'model_params.mlp_ratio: 0.01 times embed_dim 16 is 0, which is no width for an MLP',
@@ -202,7 +202,7 @@ test('of several problems the unknown keys come first, and --verbose shows all',
   )
   t.deepEqual(error.lines, [
     'c.json: model_params.n_head: unknown key; did you mean n_heads?',
-    'c.json: model_params.n_heads: missing; must be a whole number of at least 1',
+    'c.json: model_params.n_heads: missing; must be a whole number from 1 to 4096',
     'c.json: training_params.batch_size: must be a whole number of at least 1, not 0',
   ])
   t.true(error.stack?.startsWith(`${error.lines.join('\n')}\n`))

@@ -5,9 +5,24 @@ import { configJsonSchema } from '../../ts/config/json_schema.js'
 import { configKeys, fullName } from '../../ts/config/keys.js'
 import { loadConfigFile } from '../../ts/config/load.js'
 import { permutationNames } from '../../ts/data/permutations.js'
+import { Engine } from '../../ts/index.js'
 
 test('configs/config.schema.json is what bin/write-schema.js writes', (t) => {
   t.is(readFileSync('configs/config.schema.json', 'utf8'), configJsonSchema())
+})
+
+test('the limits of model_params are those of the engine', async (t) => {
+  const { properties } = JSON.parse(configJsonSchema()).properties.model_params
+  const modelParams = { vocab_size: 9, n_layers: 1, n_heads: 1, embed_dim: 4, attn_length: 4 }
+  for (const key of [...Object.keys(modelParams), 'mlp_ratio']) {
+    const { maximum } = properties[key] as { maximum: number }
+    await t.throwsAsync(Engine.create({ modelParams: { ...modelParams, [key]: maximum + 1 } }), {
+      code: 'AOT_CONFIG',
+      message: new RegExp(
+        `^model_params\\.${key} must be (a whole number )?from \\d to ${maximum}, not ${maximum + 1}$`,
+      ),
+    })
+  }
 })
 
 test('configs/blueprint.json is right and shows every key of the current schedule', (t) => {

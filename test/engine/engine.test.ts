@@ -270,6 +270,17 @@ for (const device of devices) {
   })
 }
 
+test('logits that no array can hold are refused before they are computed', async (t) => {
+  const modelParams = { ...tiny, vocab_size: 50257, n_layers: 1, n_heads: 1, embed_dim: 2, attn_length: 1024 }
+  const engine = await create('cpu', { modelParams })
+  await t.throwsAsync(engine.forward(new Int32Array(2 ** 21), 2 ** 11), {
+    name: 'AotError',
+    code: 'AOT_MEMORY',
+    message: 'the logits of this batch are 422 GB, too much for one array: use a smaller batch',
+  })
+  engine.close()
+})
+
 test('options: unknown, missing and wrong', async (t) => {
   const rejects = (options: object, code: string, message: string) =>
     t.throwsAsync(Engine.create(options as never), { name: 'AotError', code, message })
@@ -284,6 +295,9 @@ test('options: unknown, missing and wrong', async (t) => {
     'AOT_CONFIG',
     'Engine.create: devcie is no key there is; did you mean device?',
   )
+  await rejects(undefined as never, 'AOT_CONFIG', 'Engine.create: an object { modelParams, ... } is needed')
+  const sizes = 'vocab_size, n_layers, n_heads, embed_dim, attn_length'
+  await rejects({}, 'AOT_CONFIG', `Engine.create: modelParams must be an object { ${sizes}, ... }`)
   await rejects({ modelParams: lacking }, 'AOT_CONFIG', 'model_params.vocab_size is missing: give it')
   await rejects(
     { modelParams: { ...tiny, n_layers: '2' } },

@@ -31,7 +31,7 @@ test('a folder becomes a tokenizer and a token file, in the places of the origin
   )
   t.deepEqual(lines.slice(4), [
     `text        3 files, ${bytes} B`,
-    'dropped     1 bytes that are not UTF-8',
+    'dropped     1 byte not UTF-8',
     'cut         0 words longer than 1 MiB',
     '',
   ])

@@ -44,7 +44,7 @@ test('amounts', (t) => {
 test('a log gets a plain line every few seconds', (t) => {
   const stream = recorder(false)
   let now = 100
-  const progress = new Progress({ label: 'encoding', unit: 'bytes', stream, clock: () => now })
+  const progress = new Progress({ label: 'encoding', unit: 'byte', stream, clock: () => now })
   for (let second = 1; second <= 12; second++) {
     now = 100 + second
     progress.update(second * 1e6, 20e6, second > 8 ? 'almost' : '')
@@ -62,7 +62,7 @@ test('a resumed work counts its rate from where it began', (t) => {
   let now = 0
   const progress = new Progress({
     label: 'run',
-    unit: 'steps',
+    unit: 'step',
     initial: 1000,
     stream,
     lineSeconds: 2,
@@ -77,7 +77,7 @@ test('a resumed work counts its rate from where it began', (t) => {
 test('quiet shows nothing', (t) => {
   const stream = recorder(true)
   let now = 0
-  const progress = new Progress({ label: 'run', unit: 'steps', mode: 'quiet', stream, clock: () => now })
+  const progress = new Progress({ label: 'run', unit: 'step', mode: 'quiet', stream, clock: () => now })
   now = 60
   progress.update(1, 2)
   progress.log('a line')

@@ -37,6 +37,13 @@ test('the two newest are kept, latest names the newest, and it comes back', asyn
   t.deepEqual(lines, [])
 })
 
+test('folders that cannot be made are said, also where Node would try for ever', async (t) => {
+  await t.throwsAsync(
+    CheckpointStore.open('/proc/run/state', () => {}),
+    { code: 'AOT_IO', message: 'cannot create the folder /proc/run/state/backups: no such file or directory' },
+  )
+})
+
 test('a run without checkpoints has none', async (t) => {
   const { store } = await storeWith(t)
   t.is(await store.newest(), null)

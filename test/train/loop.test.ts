@@ -338,7 +338,7 @@ test('what is missing or does not fit is one clear line', async (t) => {
       'AOT_DATA',
       /has 2000 tokens, which make 664 windows, too few: validation takes 800 \(valid_steps 400 x 2\) and a training batch 2/,
     ],
-    [{ steps_to_train: 1 }, 'AOT_CONFIG', /^the run has 1 minibatches, fewer than training_params\.aggregate \(2\)/],
+    [{ steps_to_train: 1 }, 'AOT_CONFIG', /^the run has 1 minibatch, fewer than training_params\.aggregate \(2\)/],
   ]
   for (const [settings, code, message] of cases) await t.throwsAsync(train(folder, settings), { code, message })
   writeFileSync(join(folder, 'text.h5'), '')

@@ -1,5 +1,5 @@
 /** Files and folders that are there whole or not at all, also after a power cut: written, flushed, renamed, flushed. */
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { AotError } from '../errors.js'
 
@@ -15,16 +15,34 @@ export function ioError(doing: string, path: string, error: unknown): AotError {
   return new AotError('AOT_IO', `cannot ${doing} ${path}: ${reason}${cure}`)
 }
 
-/** Makes a folder and those above it. Node's own recursive mkdir never ends where a folder takes no entries, as /proc. */
-export async function makeFolder(path: string): Promise<void> {
+/**
+ * Makes a folder and those above it, all or none, and returns the new ones, the innermost first. Node's own recursive
+ * mkdir never ends where a folder takes no entries, as /proc.
+ */
+export async function makeFolder(path: string): Promise<string[]> {
   try {
     await mkdir(path)
+    return [path]
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return []
     if (code !== 'ENOENT' || (await stat(dirname(path)).catch(() => null)) !== null) throw error
-    await makeFolder(dirname(path))
-    await makeFolder(path)
+    const above = await makeFolder(dirname(path))
+    try {
+      return [...(await makeFolder(path)), ...above]
+    } catch (error) {
+      await removeEmpty(above)
+      throw error
+    }
+  }
+}
+
+/** Takes away folders that makeFolder() made, as far as nothing has been put into them. */
+export async function removeEmpty(folders: string[]): Promise<void> {
+  try {
+    for (const folder of folders) await rmdir(folder)
+  } catch {
+    // Something is in it: it stays, and so do those above.
   }
 }
 

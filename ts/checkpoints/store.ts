@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { AotError } from '../errors.js'
 import { digestFile, type FileDigest, firstNonFinite } from './digest.js'
-import { ioError, renameAndSync, replaceFile, syncPath, writeAndSync } from './durable.js'
+import { ioError, makeFolder, renameAndSync, replaceFile, syncPath, writeAndSync } from './durable.js'
 
 /** The files of a checkpoint that the engine writes. */
 const stateFiles = ['model.safetensors', 'optimizer.safetensors'] as const
@@ -101,7 +101,7 @@ export class CheckpointStore {
   /** Makes the folders and removes what a killed process left half written. One process at a time: hold the run's lock. */
   static async open(folder: string, report: (line: string) => void): Promise<CheckpointStore> {
     const store = new CheckpointStore(folder, report)
-    await mkdir(store.backups, { recursive: true }).catch((error) => {
+    await makeFolder(store.backups).catch((error) => {
       throw ioError('create the folder', store.backups, error)
     })
     for (const parent of [folder, store.backups]) {

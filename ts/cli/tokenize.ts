@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { relative } from 'node:path'
 import yargs, { type Argv } from 'yargs'
 import { AotError } from '../errors.js'
-import { formatBytes, formatWhole } from '../logging/amounts.js'
+import { formatBytes, formatNumberOf, formatWhole } from '../logging/amounts.js'
 import type { TextReport } from '../native.js'
 import { openCorpus } from '../tokenize/corpus.js'
 import { inspect } from '../tokenize/inspect.js'
@@ -95,10 +95,10 @@ const rate = (bytes: number, seconds: number) => `${formatBytes(bytes / Math.max
 
 function reportText(text: TextReport, cutPieces: boolean): string[] {
   const lines = [
-    `text        ${formatWhole(text.files)} ${text.files === 1 ? 'file' : 'files'}, ${formatBytes(text.bytes)}`,
-    `dropped     ${formatWhole(text.invalidBytes)} bytes that are not UTF-8`,
+    `text        ${formatNumberOf(text.files, 'file')}, ${formatBytes(text.bytes)}`,
+    `dropped     ${formatNumberOf(text.invalidBytes, 'byte')} not UTF-8`,
   ]
-  if (cutPieces) lines.push(`cut         ${formatWhole(text.cutPieces)} words longer than 1 MiB`)
+  if (cutPieces) lines.push(`cut         ${formatNumberOf(text.cutPieces, 'word')} longer than 1 MiB`)
   return lines
 }
 
@@ -107,14 +107,14 @@ function reportTrained(trained: Trained, asked: number): string[] {
   const few = vocabSize < asked ? `; the text has no more to merge for ${formatWhole(asked)}` : ''
   return [
     `tokenizer   ${shownPath(trained.folder)} (${formatWhole(vocabSize)} tokens${few})`,
-    `trained     on ${formatWhole(trained.occurrences)} words, ${formatWhole(trained.words)} of them different, at ${rate(trained.text.bytes, trained.seconds)}`,
+    `trained     on ${formatNumberOf(trained.occurrences, 'word')}, ${formatWhole(trained.words)} of them different, at ${rate(trained.text.bytes, trained.seconds)}`,
   ]
 }
 
 function reportEncoded(encoded: Encoded): string[] {
   const { tokens, text, seconds } = encoded
   return [
-    `tokens      ${shownPath(encoded.file)} (${formatWhole(tokens)} tokens, ${encoded.dtype})`,
+    `tokens      ${shownPath(encoded.file)} (${formatNumberOf(tokens, 'token')}, ${encoded.dtype})`,
     `encoded     at ${rate(text.bytes, seconds)}, ${(text.bytes / tokens).toFixed(2)} bytes/token`,
   ]
 }

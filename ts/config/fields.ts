@@ -11,10 +11,11 @@ export function wholeNumber(min: number, max = maxCount) {
   return z.int({ error }).min(min, { error }).max(max, { error })
 }
 
-/** A finite number above 0. */
-export function positiveNumber() {
-  const error = 'a number above 0'
-  return z.number({ error }).positive({ error })
+/** A finite number above 0, up to `max`. */
+export function positiveNumber(max = Number.MAX_VALUE) {
+  const error = max === Number.MAX_VALUE ? 'a number above 0' : `a number above 0, up to ${max}`
+  const positive = z.number({ error }).positive({ error })
+  return max === Number.MAX_VALUE ? positive : positive.max(max, { error })
 }
 
 /** A finite number of at least 0. */

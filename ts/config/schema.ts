@@ -8,17 +8,15 @@ import { fraction, nonNegativeNumber, oneOf, path, positiveNumber, rate, trueOrF
 
 const section = 'an object { ... }'
 
-/** Tokens in the longest window. */
-const maxWindow = 2 ** 20
-
+/** The upper limits are those of native/models/gpt.cpp. */
 const modelParams = z.strictObject(
   {
-    vocab_size: wholeNumber(2).describe('Number of token ids: that of the tokenizer which made the dataset.'),
-    n_layers: wholeNumber(1).describe('Transformer blocks.'),
-    n_heads: wholeNumber(1).describe('Attention heads of a block; divides embed_dim.'),
-    embed_dim: wholeNumber(1).describe('Width of the embeddings and of the residual stream.'),
-    attn_length: wholeNumber(3, maxWindow).describe('Tokens in a window.'),
-    mlp_ratio: positiveNumber().default(4).describe('Hidden width of the MLP, as a multiple of embed_dim.'),
+    vocab_size: wholeNumber(2, 2 ** 24).describe('Number of token ids: that of the tokenizer which made the dataset.'),
+    n_layers: wholeNumber(1, 4096).describe('Transformer blocks.'),
+    n_heads: wholeNumber(1, 4096).describe('Attention heads of a block; divides embed_dim.'),
+    embed_dim: wholeNumber(1, 2 ** 16).describe('Width of the embeddings and of the residual stream.'),
+    attn_length: wholeNumber(3, 2 ** 17).describe('Tokens in a window.'),
+    mlp_ratio: positiveNumber(64).default(4).describe('Hidden width of the MLP, as a multiple of embed_dim.'),
     dropout: rate().default(0.1).describe('Dropout of attention, of its output and of the MLP output.'),
     embd_dropout: rate()
       .nullable()

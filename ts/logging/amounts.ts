@@ -28,6 +28,11 @@ export function formatWhole(count: number): string {
   return count.toLocaleString('en-US')
 }
 
+/** `1 minibatch`, `2,000 minibatches`. */
+export function formatNumberOf(count: number, singular: string, plural = `${singular}s`): string {
+  return `${formatWhole(count)} ${count === 1 ? singular : plural}`
+}
+
 /** `0.4 s`, `45 s`, `3 min 20 s`, `2 h 05 min`, `4 d 03 h`; tenths only when it is no whole number. */
 export function formatDuration(seconds: number): string {
   if (seconds > 0 && seconds < 9.95 && !Number.isInteger(seconds)) return `${seconds.toFixed(1)} s`

@@ -1,6 +1,6 @@
 /** Shows how far a long work is, its rate and the time left: a bar on a terminal, a line every few seconds in a log. */
 import cliProgress from 'cli-progress'
-import { formatBytes, formatCount, formatDuration, formatWhole } from './amounts.js'
+import { formatBytes, formatCount, formatDuration, formatNumberOf, formatWhole } from './amounts.js'
 
 /** Where to show it: anything with a `write`, a terminal when `isTTY`. */
 export interface ProgressStream {
@@ -11,7 +11,7 @@ export interface ProgressStream {
 export interface ProgressOptions {
   /** What is done: `training the tokenizer`. */
   label: string
-  /** What the amounts count: `bytes`, or a plural such as `steps`. */
+  /** What the amounts count: `byte`, or another singular such as `step`. */
   unit: string
   /** `auto`: `bar` on a terminal, else `lines`. `quiet` shows nothing. */
   mode?: 'auto' | 'bar' | 'lines' | 'quiet' | undefined
@@ -110,20 +110,20 @@ export class Progress {
   }
 
   #amount(amount: number): string {
-    return this.#options.unit === 'bytes' ? formatBytes(amount) : `${formatWhole(amount)} ${this.#options.unit}`
+    return this.#options.unit === 'byte' ? formatBytes(amount) : formatNumberOf(amount, this.#options.unit)
   }
 
   #rate(perSecond: number): string {
-    return this.#options.unit === 'bytes'
+    return this.#options.unit === 'byte'
       ? `${formatBytes(perSecond)}/s`
-      : `${formatCount(perSecond)} ${this.#options.unit}/s`
+      : `${formatCount(perSecond)} ${this.#options.unit}s/s`
   }
 
   #status(): string {
     const parts = []
     if (this.#total > 0) {
       const percent = Math.min(100, Math.floor((100 * this.#done) / this.#total))
-      const bytes = this.#options.unit === 'bytes'
+      const bytes = this.#options.unit === 'byte'
       const done = bytes ? formatBytes(this.#done) : formatWhole(this.#done)
       parts.push(`${String(percent).padStart(3)}%`, `${done} of ${this.#amount(this.#total)}`)
     } else {

@@ -28,7 +28,7 @@ export class TrainProgress {
     this.bar =
       terminal === null
         ? null
-        : new Progress({ label: 'training', unit: 'steps', mode: 'bar', initial: start, stream: terminal })
+        : new Progress({ label: 'training', unit: 'step', mode: 'bar', initial: start, stream: terminal })
   }
 
   /** After each minibatch: moves the bar. */

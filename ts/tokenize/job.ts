@@ -27,7 +27,7 @@ export async function runJob<Result>(
   }
   if (options.signal?.aborted) stop()
   options.signal?.addEventListener('abort', stop)
-  const progress = new Progress({ label: options.label, unit: 'bytes', mode: options.progress })
+  const progress = new Progress({ label: options.label, unit: 'byte', mode: options.progress })
   const show = () => {
     const [done = 0, total = 0] = control.progress
     progress.update(done, total, total > 0 && done >= total ? (options.afterReading ?? '') : '')

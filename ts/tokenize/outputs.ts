@@ -1,6 +1,7 @@
 /** Where results go, and that nothing is overwritten unasked. */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { makeFolder, removeEmpty } from '../checkpoints/durable.js'
 import { AotError } from '../errors.js'
 import type { NativeTokenizer } from '../native.js'
 import type { Corpus } from './corpus.js'
@@ -28,28 +29,13 @@ export function refuseToOverwrite(path: string, force: boolean, hint = ''): void
   }
 }
 
-/** Makes the folder (and those above it) and returns what takes the new ones away again, as far as they are empty. */
-export function makeFolder(folder: string): () => void {
-  const missing: string[] = []
-  for (let path = folder; !existsSync(path); path = dirname(path)) missing.push(path)
-  const remove = () => {
-    try {
-      for (const path of missing) rmdirSync(path)
-    } catch {
-      // Something is in it: it stays.
-    }
-  }
+/** Makes a folder for results and those above it; returns the new ones, to be taken away by removeEmpty(). */
+export async function makeOutputFolder(folder: string): Promise<string[]> {
   try {
-    if (missing.length === 0 && !statSync(folder).isDirectory()) throw new Error('it is a file')
-    // One by one: Node's recursive mkdir never ends where a folder takes no entries, as /proc.
-    for (const path of missing.toReversed()) mkdirSync(path)
+    return await makeFolder(folder)
   } catch (error) {
-    // Those that were not reached.
-    while (missing.length > 0 && !existsSync(missing[0] as string)) missing.shift()
-    remove()
     throw new AotError('AOT_IO', `cannot make the folder ${folder}: ${(error as Error).message}; name another place`)
   }
-  return remove
 }
 
 /**
@@ -61,16 +47,16 @@ export async function saveTokenizer(tokenizer: NativeTokenizer, folder: string):
     if (!statSync(folder).isDirectory()) throw new AotError('AOT_CONFIG', `${folder} is a file: name a folder`)
     return tokenizer.save(folder)
   }
-  const removeFolders = makeFolder(dirname(folder))
+  const made = await makeOutputFolder(dirname(folder))
   const temporary = `${folder}.tmp`
   rmSync(temporary, { recursive: true, force: true })
   try {
-    makeFolder(temporary)
+    await makeOutputFolder(temporary)
     await tokenizer.save(temporary)
     renameSync(temporary, folder)
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true })
-    removeFolders()
+    await removeEmpty(made)
     throw error
   }
 }

@@ -1,11 +1,12 @@
 /** Text files reversed by code point: what a backward reader reads, as text. */
 import { existsSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { removeEmpty } from '../checkpoints/durable.js'
 import { AotError } from '../errors.js'
 import { native, type TextReport } from '../native.js'
 import type { Corpus } from './corpus.js'
 import { runJob } from './job.js'
-import { makeFolder, refuseToOverwrite } from './outputs.js'
+import { makeOutputFolder, refuseToOverwrite } from './outputs.js'
 import type { WorkOptions } from './tokenize_folder.js'
 
 export interface Reversed {
@@ -34,7 +35,7 @@ export async function reverseCorpus(
       throw new AotError('AOT_CONFIG', `${file} would be overwritten by itself reversed: name another place with --out`)
     }
   }
-  const removeFolders = makeFolder(isFolder ? target : dirname(target))
+  const made = await makeOutputFolder(isFolder ? target : dirname(target))
   const text: TextReport = { files: 0, bytes: 0, invalidBytes: 0, cutPieces: 0 }
   const total = corpus.files.reduce((sum, file) => sum + statSync(file).size, 0)
   const written: string[] = []
@@ -57,7 +58,7 @@ export async function reverseCorpus(
     return { out: target, text, seconds }
   } catch (error) {
     for (const output of written) rmSync(output, { force: true })
-    removeFolders()
+    await removeEmpty(made)
     throw error
   }
 }

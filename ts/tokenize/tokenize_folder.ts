@@ -1,12 +1,13 @@
 /** From the text files of a corpus to a tokenizer, and with a tokenizer to a file of tokens. */
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { removeEmpty } from '../checkpoints/durable.js'
 import { AotError } from '../errors.js'
 import type { ProgressOptions } from '../logging/progress.js'
 import { type NativeTokenizer, native, type TextReport } from '../native.js'
 import type { Corpus } from './corpus.js'
 import { runJob } from './job.js'
-import { makeFolder, saveTokenizer } from './outputs.js'
+import { makeOutputFolder, saveTokenizer } from './outputs.js'
 
 export interface WorkOptions {
   threads?: number | undefined
@@ -66,7 +67,7 @@ export async function encodeCorpus(
   options: WorkOptions & { dtype?: 'auto' | 'int32' | 'uint16' | undefined },
 ): Promise<Encoded> {
   const threads = options.threads ?? native.availableCores()
-  const removeFolders = makeFolder(dirname(file))
+  const made = await makeOutputFolder(dirname(file))
   const job = { label: 'encoding', afterReading: 'flushing to disk', ...options }
   try {
     const { result, seconds } = await runJob(job, (control) =>
@@ -74,7 +75,7 @@ export async function encodeCorpus(
     )
     return { ...result, file, seconds }
   } catch (error) {
-    removeFolders()
+    await removeEmpty(made)
     throw error
   }
 }

@@ -4,6 +4,7 @@ import { makeFolder } from '../checkpoints/durable.js'
 import { oneOf, path } from '../config/fields.js'
 import { nearest } from '../config/nearest.js'
 import { AotError } from '../errors.js'
+import { formatBytes } from '../logging/amounts.js'
 import { type NativeEngine, type NativeTensor, native } from '../native.js'
 
 const param = z.number({ error: 'a number' })
@@ -12,38 +13,49 @@ const threads = z.int({ error: 'a whole number from 0 to 1024' }).optional()
 const seedError = 'a whole number from 0 to 2^64 - 1'
 const seed = z.union([z.int({ error: seedError }).min(0, { error: seedError }), z.bigint()], { error: seedError })
 
+const modelParamsWanted = 'an object { vocab_size, n_layers, n_heads, embed_dim, attn_length, ... }'
+
 /** Kinds only: the engine checks the ranges, and that what has no default is there. */
-const createOptions = z.strictObject({
-  model: oneOf(['gpt']).default('gpt'),
-  modelParams: z.strictObject(
-    {
-      vocab_size: param.optional(),
-      n_layers: param.optional(),
-      n_heads: param.optional(),
-      embed_dim: param.optional(),
-      attn_length: param.optional(),
-      mlp_ratio: param.optional(),
-      dropout: param.optional(),
-      embd_dropout: param.nullable().optional(),
-    },
-    { error: 'an object { vocab_size, ... }' },
-  ),
-  device: device.default('cpu'),
-  precision: oneOf(['fp32', 'bf16']).optional(),
-  seed: seed.default(0),
-  weights: path().optional(),
-  threads,
-})
-const loadOptions = z.strictObject({ device: device.default('cpu'), threads })
-const accumulateOptions = z.strictObject({ scale: param.default(1) })
-const optimizerStepOptions = z.strictObject({ lr: param, clip: param.default(1) })
-const generateOptions = z.strictObject({
-  tokens: param,
-  temperature: param.default(0),
-  topK: param.default(0),
-  seed: seed.default(0),
-  bos: z.int({ error: 'a token id' }).default(0),
-})
+const createOptions = z.strictObject(
+  {
+    model: oneOf(['gpt']).default('gpt'),
+    modelParams: z.strictObject(
+      {
+        vocab_size: param.optional(),
+        n_layers: param.optional(),
+        n_heads: param.optional(),
+        embed_dim: param.optional(),
+        attn_length: param.optional(),
+        mlp_ratio: param.optional(),
+        dropout: param.optional(),
+        embd_dropout: param.nullable().optional(),
+      },
+      { error: modelParamsWanted },
+    ),
+    device: device.default('cpu'),
+    precision: oneOf(['fp32', 'bf16']).optional(),
+    seed: seed.default(0),
+    weights: path().optional(),
+    threads,
+  },
+  { error: 'an object { modelParams, ... }' },
+)
+const loadOptions = z.strictObject(
+  { device: device.default('cpu'), threads },
+  { error: 'an object { device, threads }' },
+)
+const accumulateOptions = z.strictObject({ scale: param.default(1) }, { error: 'an object { scale }' })
+const optimizerStepOptions = z.strictObject({ lr: param, clip: param.default(1) }, { error: 'an object { lr, clip }' })
+const generateOptions = z.strictObject(
+  {
+    tokens: param,
+    temperature: param.default(0),
+    topK: param.default(0),
+    seed: seed.default(0),
+    bos: z.int({ error: 'a token id' }).default(0),
+  },
+  { error: 'an object { tokens, ... }' },
+)
 
 /** As in the config files: keys of `model_params`. */
 export interface ModelParams {
@@ -143,7 +155,10 @@ export class Engine {
 
   /** Logits of each token's successor, [batch, T, vocab_size]; dropout off. T = inputs.length / batch. */
   async forward(inputs: Int32Array, batch: number): Promise<{ logits: Float32Array; shape: number[] }> {
-    return this.#native.forward(inputs, batch)
+    const { vocab_size: vocabSize } = this.#native.options.modelParams
+    const logits = newLogits((inputs?.length ?? 0) * (vocabSize as number))
+    await this.#native.forward(inputs, batch, logits)
+    return { logits, shape: [batch, inputs.length / batch, vocabSize as number] }
   }
 
   /** Nats of each token, [batch, T]; dropout off. */
@@ -207,6 +222,19 @@ export class Engine {
   /** Gives the memory back when the calls made before are done; later calls are an error. */
   close(): void {
     this.#native.close()
+  }
+}
+
+/** Made before anything is computed: the engine writes into it. */
+function newLogits(length: number): Float32Array {
+  try {
+    return new Float32Array(length)
+  } catch {
+    const size = formatBytes(length * Float32Array.BYTES_PER_ELEMENT)
+    throw new AotError(
+      'AOT_MEMORY',
+      `the logits of this batch are ${size}, too much for one array: use a smaller batch`,
+    )
   }
 }
 

@@ -1,6 +1,7 @@
 /** The learning rate, by optimizer step, and how far a run goes. */
 import type { Schedule } from '../config/types.js'
 import { AotError } from '../errors.js'
+import { formatNumberOf } from '../logging/amounts.js'
 
 /** How far a run goes and where its cooldown lies. Kept in the checkpoint, so that a broken run goes on as it began. */
 export interface Plan {
@@ -51,7 +52,7 @@ export function makePlan(request: PlanRequest): Plan {
   if (optimizerSteps === 0) {
     throw new AotError(
       'AOT_CONFIG',
-      `the run has ${wantedSteps} minibatches, fewer than training_params.aggregate (${aggregate}), so not one optimizer ` +
+      `the run has ${formatNumberOf(wantedSteps, 'minibatch', 'minibatches')}, fewer than training_params.aggregate (${aggregate}), so not one optimizer ` +
         'step: raise steps_to_train (or give it more text), or lower aggregate or batch_size',
     )
   }
