@@ -45,7 +45,7 @@ __device__ __forceinline__ void copy_tile(bf16* to, const bf16* from, int64_t st
 // transposed: a lies as [k][m]. b_transposed: b lies as [n][k].
 template <int tile_rows, int tile_columns, int warp_rows, int warp_columns, bool a_transposed, bool b_transposed,
           bool wide>
-__global__ void __launch_bounds__(tile_rows / warp_rows*(tile_columns / warp_columns) * 32, 2) kernel(Gemm g) {
+__global__ void __launch_bounds__(tile_rows / warp_rows * (tile_columns / warp_columns) * 32, 2) kernel(Gemm g) {
   constexpr int threads = tile_rows / warp_rows * (tile_columns / warp_columns) * 32;
   constexpr int a_columns = a_transposed ? tile_rows : depth, b_columns = b_transposed ? depth : tile_columns;
   constexpr int a_size = tile_rows * depth, b_size = tile_columns * depth;
@@ -97,7 +97,8 @@ __global__ void __launch_bounds__(tile_rows / warp_rows*(tile_columns / warp_col
       for (int i = 0; i < m_fragments; i++) {
         const int m = warp_row + i * 16;
         if constexpr (a_transposed) {
-          ldmatrix_x4_trans(a_fragments[i], a_tile + place<a_columns>(k + lane / 16 * 8 + lane % 8, m / 8 + lane / 8 % 2));
+          ldmatrix_x4_trans(a_fragments[i],
+                            a_tile + place<a_columns>(k + lane / 16 * 8 + lane % 8, m / 8 + lane / 8 % 2));
         } else {
           ldmatrix_x4(a_fragments[i], a_tile + place<a_columns>(m + lane % 16, k / 8 + lane / 16));
         }

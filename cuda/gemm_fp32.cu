@@ -1,6 +1,6 @@
-// The built-in product of fp32 matrices: exact fp32 products and sums, each thread a few rows and columns of the tile in
-// registers. Tiles of a and b lie in shared memory as [k][m] and [k][n]; the next ones are read into registers
-// while these are multiplied.
+// The built-in product of fp32 matrices: exact fp32 products and sums, each thread a few rows and columns of the tile
+// in registers. Tiles of a and b lie in shared memory as [k][m] and [k][n]; the next ones are read into registers while
+// these are multiplied.
 #include "gemm.cuh"
 
 namespace aot::cuda {
@@ -60,7 +60,7 @@ struct Carrier {
 };
 
 template <int tile_rows, int tile_columns, int rows, int columns, bool a_transposed, bool b_transposed>
-__global__ void __launch_bounds__(tile_rows / rows*(tile_columns / columns), 2) kernel(Gemm g) {
+__global__ void __launch_bounds__(tile_rows / rows * (tile_columns / columns), 2) kernel(Gemm g) {
   constexpr int threads = tile_rows / rows * (tile_columns / columns);
   constexpr int a_stride = tile_rows + 4, b_stride = tile_columns + 4;
   constexpr int tiles_size = depth * (a_stride + b_stride);
@@ -115,8 +115,9 @@ __global__ void __launch_bounds__(tile_rows / rows*(tile_columns / columns), 2) 
 #pragma unroll
     for (int j = 0; j < columns; j += 4) {
       const float four[4] = {sums[i][j], sums[i][j + 1], sums[i][j + 2], sums[i][j + 3]};
-      store_pack(shared + place<tile_rows, rows>(thread_row, i) * b_stride + place<tile_columns, columns>(thread_column, j),
-                 four);
+      store_pack(
+          shared + place<tile_rows, rows>(thread_row, i) * b_stride + place<tile_columns, columns>(thread_column, j),
+          four);
     }
   }
   __syncthreads();
@@ -140,8 +141,7 @@ void multiply_as(const Context& context, const Product& product, const Gemm& gem
 
 void multiply_fp32(const Context& context, const Product& product) {
   Gemm gemm;
-  const bool wide =
-      aligned16(product.a) && aligned16(product.b) && (product.lda | product.ldb) % pack_size<float> == 0;
+  const bool wide = aligned16(product.a) && aligned16(product.b) && (product.lda | product.ldb) % pack_size<float> == 0;
   gemm.copy_width = wide ? 4 : 1;
   if (product.a_transposed) {
     product.b_transposed ? multiply_as<true, true>(context, product, gemm)

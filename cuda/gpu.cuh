@@ -67,8 +67,8 @@ __device__ __forceinline__ void ldmatrix_x4_trans(uint32_t (&r)[4], const void* 
                : "memory");
 }
 
-// Both aligned to `bytes`. Reads the first `read` bytes and writes zeros for the others; `global` must be a legal address
-// even when nothing is read.
+// Both aligned to `bytes`. Reads the first `read` bytes and writes zeros for the others; `global` must be a legal
+// address even when nothing is read.
 template <int bytes>
 __device__ __forceinline__ void cp_async_part(void* shared, const void* global, int read) {
   static_assert(bytes == 4 || bytes == 8 || bytes == 16);

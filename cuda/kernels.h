@@ -62,6 +62,7 @@ struct Context {
   Workspace* workspace = nullptr;
   CublasLt* cublaslt = nullptr;  // null: the built-in products
   int multiprocessors = 1;
+  size_t logits_bytes = 512 << 20;  // what lm_head's logits and their gradients take at a time, at most
 };
 
 // --- products (linear.cu) ----------------------------------------------------------------------------------------
@@ -131,8 +132,9 @@ void attention_decode(const Context& context, Tensor qkv, int heads, int positio
                       Tensor out);
 inline constexpr int largest_head_dim = 128;
 
-// cross_entropy.cu. weight[V,C] act (bf16 copy or fp32 master), padded_vocabulary rows of it; targets[n].
-// losses[n] may be null. logits_rows: how many rows of logits exist at a time.
+// cross_entropy.cu. weight[V,C] act (bf16 copy or fp32 master); targets[n]; losses[n] may be null. weight and its
+// gradient have padded_vocabulary rows: what the rows past V hold plays no part, but must be finite, and their gradient
+// gets += 0. padded_vocabulary is a multiple of 8.
 void lm_head_loss(const Context& context, Tensor y, const void* weight, int64_t vocabulary, int64_t padded_vocabulary,
                   const int32_t* targets, float* losses);
 // gradients of pass->loss_scale / batch_tokens * sum of losses: dy[n,C] fp32, weight_gradient[V,C] fp32 +=.

@@ -59,7 +59,8 @@ __global__ void __launch_bounds__(threads)
   }
 }
 
-__global__ void __launch_bounds__(threads) add_shares_kernel(const float* partial, int shares, int columns, float* sums) {
+__global__ void __launch_bounds__(threads)
+    add_shares_kernel(const float* partial, int shares, int columns, float* sums) {
   const int column = blockIdx.x * threads + threadIdx.x;
   if (column >= columns) return;
   float sum = 0;
@@ -71,7 +72,8 @@ template <class E, int width>
 void column_sums(const Context& context, Tensor x, float* sums) {
   const int column_blocks = ceil_div(x.cols, 32 * width);
   // Enough blocks for every multiprocessor, and at least 32 rows for each.
-  const int64_t wanted = max<int64_t>(1, min<int64_t>(ceil_div(x.rows, 32), 4 * context.multiprocessors / column_blocks));
+  const int64_t wanted =
+      max<int64_t>(1, min<int64_t>(ceil_div(x.rows, 32), 4 * context.multiprocessors / column_blocks));
   const int64_t rows_a_block = ceil_div(x.rows, wanted);
   const int shares = ceil_div(x.rows, rows_a_block), columns = static_cast<int>(x.cols);
   const size_t mark = context.workspace->mark();
@@ -120,7 +122,9 @@ void finish_sums(const Context& context, const Finish& finish, const float* sums
 
 void launch_gemm(const Context& context, const Product& product, Gemm gemm, const GemmKernel& small,
                  const GemmKernel& large, int depth) {
-  const auto tiles = [&](int64_t size) { return ceil_div(product.m, size) * static_cast<int64_t>(ceil_div(product.n, size)); };
+  const auto tiles = [&](int64_t size) {
+    return ceil_div(product.m, size) * static_cast<int64_t>(ceil_div(product.n, size));
+  };
   // A large tile costs as much as four small ones, and is made faster.
   const bool use_large = tiles(128) >= context.multiprocessors && 4 * tiles(128) * 4 <= tiles(64) * 5;
   const int tile = use_large ? 128 : 64;
