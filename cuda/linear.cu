@@ -1,5 +1,6 @@
 // Matrix products: which kernel makes them, sums of splits, and column sums for the gradients of biases.
-#include "backend/error.h"
+#include <algorithm>
+
 #include "gemm.cuh"
 
 namespace aot::cuda {
@@ -73,7 +74,7 @@ void column_sums(const Context& context, Tensor x, float* sums) {
   const int column_blocks = ceil_div(x.cols, 32 * width);
   // Enough blocks for every multiprocessor, and at least 32 rows for each.
   const int64_t wanted =
-      max<int64_t>(1, min<int64_t>(ceil_div(x.rows, 32), 4 * context.multiprocessors / column_blocks));
+      std::max<int64_t>(1, std::min<int64_t>(ceil_div(x.rows, 32), 4 * context.multiprocessors / column_blocks));
   const int64_t rows_a_block = ceil_div(x.rows, wanted);
   const int shares = ceil_div(x.rows, rows_a_block), columns = static_cast<int>(x.cols);
   const size_t mark = context.workspace->mark();
@@ -141,7 +142,8 @@ void launch_gemm(const Context& context, const Product& product, Gemm gemm, cons
   gemm.finish = make_finish(product);
 
   constexpr int least = 128;  // of k for a split
-  const int64_t wanted = max<int64_t>(1, min<int64_t>(product.k / least, 2 * context.multiprocessors / tiles(tile)));
+  const int64_t wanted =
+      std::max<int64_t>(1, std::min<int64_t>(product.k / least, 2 * context.multiprocessors / tiles(tile)));
   gemm.split_k = ceil_div(ceil_div(product.k, wanted), depth) * depth;
   const int splits = ceil_div(product.k, gemm.split_k);
   const size_t mark = context.workspace->mark();
