@@ -63,7 +63,7 @@ void free_device(void* memory);
 void* allocate_pinned(size_t bytes);
 void free_pinned(void* memory);
 
-// Owners. Device memory keeps the index of its device: it may be given back on any thread.
+// Owners.
 class DeviceMemory {
  public:
   DeviceMemory() = default;

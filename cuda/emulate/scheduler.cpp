@@ -238,11 +238,6 @@ Settings settings() {
   return global_settings;
 }
 
-void set_settings(const Settings& settings) {
-  const std::lock_guard lock(settings_mutex);
-  global_settings = settings;
-}
-
 void yield_thread() {
   Thread* from = current;
   Thread* to = pick();
@@ -323,3 +318,12 @@ void run_grid(dim3 grid, dim3 block, size_t shared_bytes, void (*body)(void*), v
 }
 
 }  // namespace aot::emulate
+
+namespace aot {
+
+void set_emulation(const Emulation& emulation) {
+  const std::lock_guard lock(emulate::settings_mutex);
+  emulate::global_settings = emulation;
+}
+
+}  // namespace aot

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/gpu_backend.h"
 #include "emulate/fiber.h"
 
 struct uint3 {
@@ -23,14 +24,8 @@ struct dim3 {
 
 namespace aot::emulate {
 
-struct Settings {
-  // 0: first come, first served; 1: last come first, so that a warp runs as far ahead as it may; others: a seed.
-  int order = 0;
-  bool copy_at_once = false;  // cp_async copies when issued instead of when waited for
-  int64_t memory_limit = 0;   // bytes of "device memory"; 0: what the host has
-};
+using Settings = Emulation;
 Settings settings();
-void set_settings(const Settings& settings);
 
 struct Block;
 

@@ -145,7 +145,11 @@ void CpuBackend::weights_changed() {
   });
 }
 
-void CpuBackend::reserve(size_t workspace) { workspace_ = std::max(workspace_, workspace); }
+void CpuBackend::reserve(size_t workspace) {
+  if (workspace <= workspace_) return;
+  require_memory(static_cast<double>(workspace), "the activations of this batch");
+  workspace_ = workspace;
+}
 
 void CpuBackend::run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets,
                      float* losses, const std::function<void(Lane&, const Slice&)>& body) {

@@ -15,4 +15,6 @@ std::unique_ptr<Backend> make_gpu_backend(const std::string& device, const Param
                               "`npm run build:native -- --CDAOT_CUDA=on`, or use --device cpu");
 }
 
+void set_emulation(const Emulation&) { fail(ErrorCode::device, "this addon has no emulated device"); }
+
 }  // namespace aot

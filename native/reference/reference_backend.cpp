@@ -6,6 +6,7 @@
 #include <new>
 
 #include "backend/error.h"
+#include "backend/memory.h"
 #include "reference/reference_lane.h"
 
 namespace aot {
@@ -19,6 +20,8 @@ class ReferenceBackend final : public Backend {
  public:
   ReferenceBackend(const ParameterTable& table, BackendOptions options)
       : Backend(table), precision_(options.precision), lane_(table, blocks_) {
+    require_memory(4.0 * sizeof(float) * static_cast<double>(table.block_size()),
+                   "a model of " + std::to_string(table.element_count()) + " parameters with its optimizer");
     for (std::vector<float>* block : {&blocks_.weights, &blocks_.gradients, &blocks_.moment1, &blocks_.moment2}) {
       block->resize(static_cast<size_t>(table.block_size()));
     }
@@ -46,6 +49,7 @@ class ReferenceBackend final : public Backend {
 
   void reserve(size_t workspace) override {
     if (workspace <= workspace_bytes_) return;
+    require_memory(static_cast<double>(workspace), "the activations of this batch");
     workspace_.reset();
     workspace_bytes_ = 0;
     workspace_.reset(std::aligned_alloc(256, (workspace + 255) / 256 * 256));

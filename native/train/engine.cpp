@@ -12,9 +12,6 @@ namespace aot {
 Engine::Engine(const EngineOptions& options) : options_(options) {
   model_ = make_model(options.model, options.params, options.precision);
   options_.params = model_->params();
-  // The four blocks; a backend checks what it needs beyond them.
-  require_memory(4.0 * sizeof(float) * static_cast<double>(table().block_size()),
-                 "a model of " + std::to_string(table().element_count()) + " parameters with its optimizer");
   backend_ = make_backend(options.device, table(), {options.precision, options.threads});
 }
 
@@ -66,11 +63,8 @@ void Engine::check_targets(std::span<const int32_t> inputs, std::span<const int3
   check_ids(targets, "targets");
 }
 
-void Engine::reserve(Model::Use use, int batch, int window, double result_bytes) {
-  const size_t workspace = model_->workspace(use, backend_->slice_batch(batch), window);
-  require_memory(static_cast<double>(workspace) + result_bytes,
-                 result_bytes > 0 ? "the logits of this batch" : "the activations of this batch");
-  backend_->reserve(workspace);
+void Engine::reserve(Model::Use use, int batch, int window) {
+  backend_->reserve(model_->workspace(use, backend_->slice_batch(batch), window));
 }
 
 void Engine::forward(std::span<const int32_t> inputs, int64_t batch, std::span<float> logits) {
@@ -81,7 +75,8 @@ void Engine::forward(std::span<const int32_t> inputs, int64_t batch, std::span<f
          "logits must have room for " + std::to_string(row * static_cast<size_t>(batch)) + " numbers");
   }
   // The caller's array is new: its memory is taken up as it is written.
-  reserve(Model::Use::logits, static_cast<int>(batch), window, static_cast<double>(logits.size_bytes()));
+  require_memory(static_cast<double>(logits.size_bytes()), "the logits of this batch");
+  reserve(Model::Use::logits, static_cast<int>(batch), window);
   backend_->run({}, static_cast<int>(batch), window, inputs.data(), nullptr, nullptr,
                 [&](Lane& lane, const Slice& slice) {
                   model_->logits(lane, slice, logits.data() + row * static_cast<size_t>(slice.first));
@@ -93,7 +88,9 @@ std::vector<float> Engine::evaluate(std::span<const int32_t> inputs, std::span<c
   check_targets(inputs, targets);
   reserve(Model::Use::loss, static_cast<int>(batch), window);
   std::vector<float> losses(inputs.size());
-  backend_->run({}, static_cast<int>(batch), window, inputs.data(), targets.data(), losses.data(),
+  Pass pass;
+  pass.graph = "loss";
+  backend_->run(pass, static_cast<int>(batch), window, inputs.data(), targets.data(), losses.data(),
                 [&](Lane& lane, const Slice& slice) { model_->loss(lane, slice); });
   return losses;
 }
@@ -111,6 +108,7 @@ double Engine::accumulate(std::span<const int32_t> inputs, std::span<const int32
   pass.seed = options_.seed;
   pass.minibatch = minibatch_;
   pass.loss_scale = static_cast<float>(scale);
+  pass.graph = "loss and gradients";
   std::vector<float> losses(inputs.size());
   const bool spoilt_before = spoilt_;
   spoilt_ = true;  // until it has gone through

@@ -75,7 +75,7 @@ class Engine {
   void check_ids(std::span<const int32_t> ids, const char* what) const;
   void check_targets(std::span<const int32_t> inputs, std::span<const int32_t> targets) const;
   // AOT_MEMORY when the activations, and so many bytes of results beside them, do not fit.
-  void reserve(Model::Use use, int batch, int window, double result_bytes = 0);
+  void reserve(Model::Use use, int batch, int window);
   void write(Block block, ParameterId id, std::span<const float> values);
   void write_all(Block block, const SafetensorsReader& file, const std::string& prefix);
   void read_weights(const SafetensorsReader& file);
