@@ -1,5 +1,5 @@
 import test from 'ava'
-import { type NativeOpShape, native } from '../../ts/native.js'
+import type { NativeOpShape } from '../../ts/native.js'
 import { devices } from '../devices.js'
 import { assertGradient, compareWithReference, dot, makeInputs, normal, runOp } from './harness.js'
 
@@ -58,14 +58,7 @@ for (const device of devices) {
         runOp(device, 'fp32', 'linear_residual_forward', shape, [a, b, c, residual], options).out as Float32Array,
         dout,
       )
-    const dropped = native.runOp(
-      device,
-      'fp32',
-      'dropout_backward',
-      { ...shape, width: shape.out },
-      [bias, dout],
-      options,
-    )
+    const dropped = runOp(device, 'fp32', 'dropout_backward', { ...shape, width: shape.out }, [bias, dout], options)
     const dy = dropped.dy as Float32Array
     const input = runOp(device, 'fp32', 'linear_backward_input', shape, [dy, weight])
     const parameters = runOp(device, 'fp32', 'linear_backward_weight', shape, [dy, x, weight, bias])
