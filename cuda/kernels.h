@@ -143,14 +143,15 @@ void lm_head_loss_backward(const Context& context, Tensor y, const void* weight,
                            const PassArguments* pass, Tensor dy, float* weight_gradient);
 
 // adamw.cu
-// What the optimizer step leaves for the host to read later.
+// What the optimizer step leaves on the device.
 struct StepResult {
-  double norm = 0;      // of the gradients, before clipping
-  uint32_t failed = 0;  // optimizer steps since the last reading that were not taken: the norm was not finite
+  double norm = 0;       // of the gradients, before clipping; not finite when the step was not taken
+  uint32_t failed = 0;   // this step or an earlier one was not taken
+  uint32_t stopped = 0;  // failed before this step: it touches nothing but the gradients
 };
 // Norm in a fixed order, clip, AdamW on the masters, their bf16 copy (null in fp32), gradients to zero: count elements,
-// two launches. Does nothing to weights and moments when the norm is not finite, and says so in result. step and
-// result: device memory.
+// two launches. Weights and moments stay when the norm is not finite, and in every later step until result is zeroed.
+// step and result: device memory.
 void optimizer_step(const Context& context, int64_t count, const AdamWStep* step, float* weights, float* gradients,
                     float* moment1, float* moment2, void* bf16_weights, StepResult* result);
 // bf16_weights[count] = weights.
