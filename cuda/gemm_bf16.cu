@@ -118,10 +118,7 @@ __global__ void __launch_bounds__(tile_rows / warp_rows * (tile_columns / warp_c
         b_fragments[j + 1][1] = r[3];
       }
 #pragma unroll
-      for (int i = 0; i < m_fragments; i++) {
-#pragma unroll
-        for (int j = 0; j < n_fragments; j++) mma_bf16(sums[i][j], a_fragments[i], b_fragments[j]);
-      }
+      for (int i = 0; i < m_fragments; i++) mma_bf16_row(sums[i], a_fragments[i], b_fragments);
     }
   }
   cp_async_wait<0>();
