@@ -18,8 +18,11 @@ __device__ __forceinline__ double block_sum(double x, double* scratch) {
 }
 
 // squares[block]: its share of the gradients' sum of squares. count is a multiple of 4: blocks of parameters are.
-__global__ void __launch_bounds__(threads) squares_kernel(const float* gradients, int64_t count, double* squares) {
+__global__ void __launch_bounds__(threads)
+    squares_kernel(const float* gradients, int64_t count, double* squares, StepResult* result) {
   AOT_SHARED(double, scratch, [threads / 32]);
+  // Here, because every block of the next kernel reads it.
+  if (blockIdx.x == 0 && threadIdx.x == 0) result->stopped = result->failed;
   double sum = 0;
   const int64_t stride = static_cast<int64_t>(gridDim.x) * threads * 4;
   for (int64_t i = (static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x) * 4; i < count; i += stride) {
@@ -40,16 +43,17 @@ __global__ void __launch_bounds__(threads)
   double sum = 0;
   for (int i = threadIdx.x; i < norm_blocks; i += threads) sum += squares[i];
   const double norm = sqrt(block_sum(sum, scratch));
-  const bool finite = norm < INFINITY;  // false for NaN as well
+  const bool finite = norm < INFINITY;  // NaN is not below
+  const bool taken = finite && result->stopped == 0;
   if (blockIdx.x == 0 && threadIdx.x == 0) {
-    result->norm = norm;
-    if (!finite) result->failed++;
+    result->norm = finite && !taken ? NAN : norm;
+    if (!taken) result->failed = 1;
   }
   const AdamWStep step = *arguments;
   const float coefficient = step.clip > 0 ? static_cast<float>(fmin(1.0, step.clip / (norm + 1e-6))) : 1;
   const int64_t stride = static_cast<int64_t>(gridDim.x) * threads * 4;
   for (int64_t i = (static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x) * 4; i < count; i += stride) {
-    if (finite) {
+    if (taken) {
       float g[4], m[4], v[4], w[4];
       load_pack(g, gradients + i);
       load_pack(m, moment1 + i);
@@ -95,7 +99,7 @@ void optimizer_step(const Context& context, int64_t count, const AdamWStep* step
                     float* moment1, float* moment2, void* bf16_weights, StepResult* result) {
   context.workspace->begin();
   auto* squares = static_cast<double*>(context.workspace->take(norm_blocks * sizeof(double), context.stream));
-  launch(context.stream, squares_kernel, norm_blocks, threads, 0, gradients, count, squares);
+  launch(context.stream, squares_kernel, norm_blocks, threads, 0, gradients, count, squares, result);
   launch(context.stream, adamw_kernel, blocks_for(context, count), threads, 0, count, squares, step, weights, gradients,
          moment1, moment2, static_cast<bf16*>(bf16_weights), result);
 }

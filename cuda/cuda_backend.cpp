@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "backend/error.h"
 #include "backend/gpu_backend.h"
@@ -13,6 +14,7 @@ namespace aot::cuda {
 namespace {
 
 constexpr size_t pass_bytes = 256;  // room for PassArguments before the tokens
+constexpr size_t step_bytes = 256;  // room for AdamWStep before StepResult
 
 size_t tokens_bytes(int64_t tokens) { return (static_cast<size_t>(tokens) * sizeof(int32_t) + 255) / 256 * 256; }
 
@@ -54,8 +56,8 @@ CudaBackend::CudaBackend(const std::string& device, const ParameterTable& table,
   moment1_ = DeviceMemory(count * sizeof(float), "the optimizer's moments");
   moment2_ = DeviceMemory(count * sizeof(float), "the optimizer's moments");
   if (precision_ == DType::bf16) bf16_weights_ = DeviceMemory(count * 2, "the bf16 copy of the weights");
-  step_ = DeviceMemory(256 + sizeof(StepResult), "the optimizer's step");
-  host_step_ = PinnedMemory(256 + sizeof(StepResult));
+  step_ = DeviceMemory(step_bytes + sizeof(StepResult), "the optimizer's step");
+  for (Issued& issued : issued_) issued.done = create_event();
   for (const DeviceMemory* memory : {&weights_, &gradients_, &moment1_, &moment2_, &step_}) {
     fill(memory->data(), 0, memory->bytes(), stream_);
   }
@@ -77,6 +79,7 @@ CudaBackend::~CudaBackend() {
     // The device is lost: what is left is to give the memory back.
   }
   drop_graphs();
+  for (Issued& issued : issued_) destroy_event(issued.done);
   for (Slot& slot : slots_) {
     destroy_event(slot.uploaded);
     destroy_event(slot.taken);
@@ -140,7 +143,6 @@ void CudaBackend::reserve_batch(int64_t tokens) {
   const size_t bytes = part_offset(3, tokens);
   batch_ = DeviceMemory(bytes, "a batch");
   losses_ = DeviceMemory(static_cast<size_t>(tokens) * sizeof(float), "the losses of a batch");
-  host_losses_ = PinnedMemory(static_cast<size_t>(tokens) * sizeof(float));
   for (Slot& slot : slots_) {
     slot.host = PinnedMemory(bytes);
     slot.device = DeviceMemory(bytes, "a batch");
@@ -162,7 +164,7 @@ void CudaBackend::upload(const Pass& pass, int64_t tokens, const int32_t* inputs
   if (targets) std::copy_n(targets, tokens, part(1));
   copy(slot.device.data(), host, slot.host.bytes(), copy_stream_);
   record(slot.uploaded, copy_stream_);
-  wait(stream_, slot.uploaded);
+  cuda::wait(stream_, slot.uploaded);
   // To the place that captured graphs know.
   copy(batch_.data(), slot.device.data(), batch_.bytes(), stream_);
   record(slot.taken, stream_);
@@ -193,8 +195,8 @@ void CudaBackend::issue(const GraphKey* key, const std::function<void()>& body) 
   launch(captured.graph, stream_);
 }
 
-void CudaBackend::run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets,
-                      float* losses, const std::function<void(Lane&, const Slice&)>& body) {
+Ticket CudaBackend::run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets,
+                        float* losses, const std::function<void(Lane&, const Slice&)>& body) {
   select_device(index_);
   const int64_t tokens = static_cast<int64_t>(batch) * window;
   reserve_batch(tokens);
@@ -216,10 +218,33 @@ void CudaBackend::run(const Pass& pass, int batch, int window, const int32_t* in
     lane_->begin(pass, arguments, part(2), arena_.data(), arena_.bytes());
     body(*lane_, slice);
   });
-  if (!slice.losses) return;
-  copy(host_losses_.as<float>(), losses_.data(), static_cast<size_t>(tokens) * sizeof(float), stream_);
-  synchronize(stream_);
-  std::copy_n(host_losses_.as<float>(), tokens, losses);
+  return slice.losses ? promise(losses, losses_.data(), static_cast<size_t>(tokens) * sizeof(float)) : 0;
+}
+
+Ticket CudaBackend::promise(void* host, const void* device, size_t bytes) {
+  const Ticket ticket = ++tickets_;
+  Issued& issued = issued_[ticket % issued_.size()];
+  keep_promise(issued);
+  if (issued.pinned.bytes() < bytes) issued.pinned = PinnedMemory(bytes);
+  copy(issued.pinned.as<char>(), device, bytes, stream_);
+  record(issued.done, stream_);
+  issued.ticket = ticket;
+  issued.host = host;
+  issued.bytes = bytes;
+  return ticket;
+}
+
+void CudaBackend::keep_promise(Issued& issued) {
+  if (!issued.host) return;
+  void* host = std::exchange(issued.host, nullptr);
+  synchronize(issued.done);
+  std::memcpy(host, issued.pinned.as<char>(), issued.bytes);
+}
+
+void CudaBackend::wait(Ticket ticket) {
+  select_device(index_);
+  Issued& issued = issued_[ticket % issued_.size()];
+  if (issued.ticket == ticket) keep_promise(issued);  // otherwise it had to make room for a later one
 }
 
 void CudaBackend::zero_gradients() {
@@ -227,24 +252,28 @@ void CudaBackend::zero_gradients() {
   fill(gradients_.data(), 0, gradients_.bytes(), stream_);
 }
 
-double CudaBackend::optimizer_step(const AdamW& adamw) {
+Ticket CudaBackend::optimizer_step(const AdamW& adamw, double* norm) {
   select_device(index_);
   const AdamWStep step = make_adamw_step(adamw);
-  static_assert(sizeof(AdamWStep) <= 256);
-  std::memcpy(host_step_.as<char>(), &step, sizeof(step));
-  copy(step_.data(), host_step_.as<char>(), sizeof(step), stream_);
-  auto* result = reinterpret_cast<StepResult*>(static_cast<char*>(step_.data()) + 256);
+  static_assert(sizeof(AdamWStep) <= step_bytes);
+  // Up in the pinned memory that the promise below brings the result down in.
+  Issued& issued = issued_[(tickets_ + 1) % issued_.size()];
+  keep_promise(issued);
+  if (issued.pinned.bytes() < step_bytes) issued.pinned = PinnedMemory(step_bytes);
+  std::memcpy(issued.pinned.as<char>(), &step, sizeof(step));
+  copy(step_.data(), issued.pinned.as<char>(), sizeof(step), stream_);
+  auto* result = reinterpret_cast<StepResult*>(static_cast<char*>(step_.data()) + step_bytes);
   const GraphKey key{"optimizer step", 0, 0, 0, false, false};
   issue(&key, [&] {
     cuda::optimizer_step(context_, table_->block_size(), static_cast<const AdamWStep*>(step_.data()), weights_.floats(),
                          gradients_.floats(), moment1_.floats(), moment2_.floats(), bf16_weights_.data(), result);
   });
-  char* host_result = host_step_.as<char>() + 256;
-  copy(host_result, result, sizeof(StepResult), stream_);
-  synchronize(stream_);
-  StepResult found;
-  std::memcpy(&found, host_result, sizeof(found));
-  return found.norm;
+  return promise(norm, &result->norm, sizeof(double));
+}
+
+void CudaBackend::resume() {
+  select_device(index_);
+  fill(static_cast<char*>(step_.data()) + step_bytes, 0, sizeof(StepResult), stream_);
 }
 
 void* Workspace::take(size_t bytes, Stream stream) {

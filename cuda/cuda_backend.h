@@ -1,5 +1,6 @@
 // defines: aot::cuda::CudaBackend
 #pragma once
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,11 +31,14 @@ class CudaBackend final : public Backend {
   void weights_changed() override;
   int slice_batch(int batch) const override { return batch; }
   void reserve(size_t workspace) override;
-  void run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets, float* losses,
-           const std::function<void(Lane&, const Slice&)>& body) override;
+  bool works_ahead() const override { return true; }
+  void wait(Ticket ticket) override;
+  Ticket run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets, float* losses,
+             const std::function<void(Lane&, const Slice&)>& body) override;
   void zero_gradients() override;
   void fold_gradients() override {}  // there is but one lane
-  double optimizer_step(const AdamW& adamw) override;
+  Ticket optimizer_step(const AdamW& adamw, double* norm) override;
+  void resume() override;
 
  private:
   // A batch on its way: PassArguments, then inputs, targets and the rows sorted by input id, each [tokens].
@@ -42,6 +46,14 @@ class CudaBackend final : public Backend {
     PinnedMemory host;
     DeviceMemory device;
     Event uploaded = nullptr, taken = nullptr;
+  };
+  // Work that was issued, and what the host is to get of it, which lies in pinned memory until it is waited for.
+  struct Issued {
+    PinnedMemory pinned;
+    Event done = nullptr;
+    Ticket ticket = 0;
+    void* host = nullptr;  // null: nothing, or it has it
+    size_t bytes = 0;
   };
   struct Captured {
     Graph graph = nullptr;
@@ -55,6 +67,9 @@ class CudaBackend final : public Backend {
   // Issues body as it comes, captured or replayed. key: what its launches depend on.
   void issue(const GraphKey* key, const std::function<void()>& body);
   void drop_graphs();
+  // Copies `bytes` of device memory to `host` when the work issued so far is done and waited for.
+  Ticket promise(void* host, const void* device, size_t bytes);
+  void keep_promise(Issued& issued);
 
   const std::string name_;
   const int index_;
@@ -64,7 +79,8 @@ class CudaBackend final : public Backend {
   std::unique_ptr<CublasLt> cublaslt_;
   DeviceMemory weights_, gradients_, moment1_, moment2_, bf16_weights_;
   DeviceMemory arena_, batch_, losses_, step_;  // step_: AdamWStep, then StepResult
-  PinnedMemory host_losses_, host_step_;
+  std::array<Issued, 8> issued_;                // ticket t in number t % 8
+  Ticket tickets_ = 0;
   Slot slots_[2];
   int turn_ = 0;
   int64_t batch_tokens_ = 0;  // that the batch's memory holds

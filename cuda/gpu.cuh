@@ -34,6 +34,15 @@ __device__ __forceinline__ void store16(void* p, const uint32_t (&r)[4]) {
   *static_cast<uint4*>(p) = make_uint4(r[0], r[1], r[2], r[3]);
 }
 
+__device__ __forceinline__ void load8(uint32_t (&r)[2], const void* p) {
+  const uint2 v = *static_cast<const uint2*>(p);
+  r[0] = v.x;
+  r[1] = v.y;
+}
+__device__ __forceinline__ void store8(void* p, const uint32_t (&r)[2]) {
+  *static_cast<uint2*>(p) = make_uint2(r[0], r[1]);
+}
+
 __device__ __forceinline__ uint32_t shared_address(const void* p) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(p));
 }
@@ -58,11 +67,11 @@ __device__ __forceinline__ void ldmatrix_x4_trans(uint32_t (&r)[4], const void* 
                : "memory");
 }
 
-// Both aligned to `bytes`. When not ok, writes zeros and reads nothing, but `global` must still be a legal address.
+// Both aligned to `bytes`. Reads the first `read` bytes and writes zeros for the others; `global` must be a legal
+// address even when nothing is read.
 template <int bytes>
-__device__ __forceinline__ void cp_async(void* shared, const void* global, bool ok) {
+__device__ __forceinline__ void cp_async_part(void* shared, const void* global, int read) {
   static_assert(bytes == 4 || bytes == 8 || bytes == 16);
-  const int read = ok ? bytes : 0;
   if constexpr (bytes == 16) {
     asm volatile("cp.async.cg.shared.global [%0],[%1],16,%2;" ::"r"(shared_address(shared)), "l"(global), "r"(read)
                  : "memory");
@@ -71,6 +80,10 @@ __device__ __forceinline__ void cp_async(void* shared, const void* global, bool 
                  "n"(bytes)
                  : "memory");
   }
+}
+template <int bytes>
+__device__ __forceinline__ void cp_async(void* shared, const void* global, bool ok) {
+  cp_async_part<bytes>(shared, global, ok ? bytes : 0);
 }
 __device__ __forceinline__ void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 // Waits until at most `groups` of this thread's commits are outstanding; others' copies need a barrier as well.

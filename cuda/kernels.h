@@ -41,6 +41,9 @@ class Workspace {
   float* take_floats(int64_t count, Stream stream) {
     return static_cast<float*>(take(static_cast<size_t>(count) * sizeof(float), stream));
   }
+  // What was taken since `mark` is free again, for what is issued to the stream from now on.
+  size_t mark() const { return used_; }
+  void rewind(size_t mark) { used_ = mark; }
   // After a pass: gives back the memory that was too small, if any. True when there was: then captured graphs that name
   // it must not be replayed.
   bool settle(Stream stream);
@@ -59,6 +62,7 @@ struct Context {
   Workspace* workspace = nullptr;
   CublasLt* cublaslt = nullptr;  // null: the built-in products
   int multiprocessors = 1;
+  size_t logits_bytes = 512 << 20;  // what lm_head's logits and their gradients take at a time, at most
 };
 
 // --- products (linear.cu) ----------------------------------------------------------------------------------------
@@ -118,11 +122,6 @@ void residual_dropout(const Context& context, const float* branch, Tensor residu
 void dropout_backward(const Context& context, Tensor dout, const DropoutArguments& dropout, int window,
                       float* bias_gradient, Tensor dy);
 
-// gelu.cu: for products that the library made. y, derivative act from h[n,C] fp32.
-void gelu_forward(const Context& context, const float* h, Tensor y, Tensor derivative);
-// dh[n,C] act = v[n,C] fp32 * derivative.
-void gelu_backward(const Context& context, const float* v, Tensor derivative, Tensor dh);
-
 // attention.cu (bf16, tensor cores), attention_fp32.cu
 void attention_forward(const Context& context, int batch, int window, Tensor qkv, int heads,
                        const DropoutArguments& dropout, Tensor out, Tensor lse);
@@ -133,8 +132,9 @@ void attention_decode(const Context& context, Tensor qkv, int heads, int positio
                       Tensor out);
 inline constexpr int largest_head_dim = 128;
 
-// cross_entropy.cu. weight[V,C] act (bf16 copy or fp32 master), padded_vocabulary rows of it; targets[n].
-// losses[n] may be null. logits_rows: how many rows of logits exist at a time.
+// cross_entropy.cu. weight[V,C] act (bf16 copy or fp32 master); targets[n]; losses[n] may be null. weight and its
+// gradient have padded_vocabulary rows: what the rows past V hold plays no part, but must be finite, and their gradient
+// gets += 0. padded_vocabulary is a multiple of 8.
 void lm_head_loss(const Context& context, Tensor y, const void* weight, int64_t vocabulary, int64_t padded_vocabulary,
                   const int32_t* targets, float* losses);
 // gradients of pass->loss_scale / batch_tokens * sum of losses: dy[n,C] fp32, weight_gradient[V,C] fp32 +=.
@@ -143,14 +143,15 @@ void lm_head_loss_backward(const Context& context, Tensor y, const void* weight,
                            const PassArguments* pass, Tensor dy, float* weight_gradient);
 
 // adamw.cu
-// What the optimizer step leaves for the host to read later.
+// What the optimizer step leaves on the device.
 struct StepResult {
-  double norm = 0;      // of the gradients, before clipping
-  uint32_t failed = 0;  // optimizer steps since the last reading that were not taken: the norm was not finite
+  double norm = 0;       // of the gradients, before clipping; not finite when the step was not taken
+  uint32_t failed = 0;   // this step or an earlier one was not taken
+  uint32_t stopped = 0;  // failed before this step: it touches nothing but the gradients
 };
 // Norm in a fixed order, clip, AdamW on the masters, their bf16 copy (null in fp32), gradients to zero: count elements,
-// two launches. Does nothing to weights and moments when the norm is not finite, and says so in result. step and
-// result: device memory.
+// two launches. Weights and moments stay when the norm is not finite, and in every later step until result is zeroed.
+// step and result: device memory.
 void optimizer_step(const Context& context, int64_t count, const AdamWStep* step, float* weights, float* gradients,
                     float* moment1, float* moment2, void* bf16_weights, StepResult* result);
 // bf16_weights[count] = weights.

@@ -128,32 +128,40 @@ inline void store16(void* p, const uint32_t (&r)[4]) {
   emulate::check_alignment(p, 16, "a store of 16 bytes");
   std::memcpy(p, r, 16);
 }
+inline void load8(uint32_t (&r)[2], const void* p) {
+  emulate::check_alignment(p, 8, "a load of 8 bytes");
+  std::memcpy(r, p, 8);
+}
+inline void store8(void* p, const uint32_t (&r)[2]) {
+  emulate::check_alignment(p, 8, "a store of 8 bytes");
+  std::memcpy(p, r, 8);
+}
 
 // In instructions.cpp: what a whole warp does together.
 void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);
 void ldmatrix_x4(uint32_t (&r)[4], const void* p);
 void ldmatrix_x4_trans(uint32_t (&r)[4], const void* p);
 
-inline void do_copy(void* to, const void* from, int bytes) {
-  if (from) {
-    std::memcpy(to, from, static_cast<size_t>(bytes));
-  } else {
-    std::memset(to, 0, static_cast<size_t>(bytes));
-  }
+inline void do_copy(void* to, const void* from, int bytes, int read) {
+  std::memset(to, 0, static_cast<size_t>(bytes));
+  if (read > 0) std::memcpy(to, from, static_cast<size_t>(read));
 }
 // Done when it is waited for, so that a forgotten wait shows; or at once, so that a buffer refilled too early does.
 template <int bytes>
-inline void cp_async(void* shared, const void* global, bool ok) {
+inline void cp_async_part(void* shared, const void* global, int read) {
   static_assert(bytes == 4 || bytes == 8 || bytes == 16);
   emulate::check_alignment(shared, bytes, "cp.async to shared memory");
   emulate::check_alignment(global, bytes, "cp.async from global memory");
-  const void* from = ok ? global : nullptr;
   if (emulate::copies_at_once()) {
-    do_copy(shared, from, bytes);
+    do_copy(shared, global, bytes, read);
   } else {
     emulate::Thread* me = emulate::current;
-    me->copies.push_back({shared, from, bytes, me->copy_group});
+    me->copies.push_back({shared, global, bytes, read, me->copy_group});
   }
+}
+template <int bytes>
+inline void cp_async(void* shared, const void* global, bool ok) {
+  cp_async_part<bytes>(shared, global, ok ? bytes : 0);
 }
 inline void cp_async_commit() { emulate::current->copy_group++; }
 template <int groups>
@@ -161,7 +169,7 @@ inline void cp_async_wait() {
   emulate::Thread* me = emulate::current;
   auto copy = me->copies.begin();
   for (; copy != me->copies.end() && copy->group < me->copy_group - groups; copy++) {
-    do_copy(copy->to, copy->from, copy->bytes);
+    do_copy(copy->to, copy->from, copy->bytes, copy->read);
   }
   me->copies.erase(me->copies.begin(), copy);
 }

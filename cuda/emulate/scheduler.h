@@ -31,8 +31,8 @@ struct Block;
 
 struct Copy {
   void* to;
-  const void* from;  // null: zeros
-  int bytes, group;
+  const void* from;
+  int bytes, read, group;  // read: how many of the bytes are copied; the others become zeros
 };
 
 struct Thread {

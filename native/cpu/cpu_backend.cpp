@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "backend/adamw_step.h"
@@ -151,8 +152,8 @@ void CpuBackend::reserve(size_t workspace) {
   workspace_ = workspace;
 }
 
-void CpuBackend::run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets,
-                     float* losses, const std::function<void(Lane&, const Slice&)>& body) {
+Ticket CpuBackend::run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets,
+                       float* losses, const std::function<void(Lane&, const Slice&)>& body) {
   pool_.run([&](int worker) {
     if (worker >= batch) return;
     CpuLane& lane = *lanes_[static_cast<size_t>(worker)];
@@ -171,6 +172,7 @@ void CpuBackend::run(const Pass& pass, int batch, int window, const int32_t* inp
       body(lane, slice);
     }
   });
+  return 0;
 }
 
 void CpuBackend::zero_gradients() {
@@ -191,7 +193,7 @@ void CpuBackend::fold_gradients() {
   });
 }
 
-double CpuBackend::optimizer_step(const AdamW& adamw) {
+Ticket CpuBackend::optimizer_step(const AdamW& adamw, double* found) {
   lanes_[0]->make_gradients();
   const std::vector<float*> shares = gradient_shares();
   const int count = static_cast<int>(shares.size());
@@ -206,9 +208,11 @@ double CpuBackend::optimizer_step(const AdamW& adamw) {
   double total = 0;
   for (double block : squares) total += block;
   const double norm = std::sqrt(total);
-  if (!std::isfinite(norm)) {
+  failed_ |= !std::isfinite(norm);
+  *found = failed_ && std::isfinite(norm) ? std::numeric_limits<double>::quiet_NaN() : norm;
+  if (failed_) {
     zero_gradients();
-    return norm;
+    return 0;
   }
   const AdamWStep step = make_adamw_step(adamw);
   const float coefficient = static_cast<float>(clip_coefficient(adamw.clip, norm));
@@ -217,7 +221,7 @@ double CpuBackend::optimizer_step(const AdamW& adamw) {
                     begin * gradient_block, std::min(size, end * gradient_block));
   });
   weights_changed();
-  return norm;
+  return 0;
 }
 
 }  // namespace aot::cpu

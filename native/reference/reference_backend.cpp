@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <new>
 
 #include "backend/error.h"
@@ -57,8 +58,8 @@ class ReferenceBackend final : public Backend {
     workspace_bytes_ = workspace;
   }
 
-  void run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets, float* losses,
-           const std::function<void(Lane&, const Slice&)>& body) override {
+  Ticket run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets, float* losses,
+             const std::function<void(Lane&, const Slice&)>& body) override {
     for (int sequence = 0; sequence < batch; sequence++) {
       const int64_t at = static_cast<int64_t>(sequence) * window;
       Slice slice;
@@ -72,20 +73,24 @@ class ReferenceBackend final : public Backend {
       lane_.begin(pass, workspace_.get(), workspace_bytes_);
       body(lane_, slice);
     }
+    return 0;
   }
 
   void zero_gradients() override { std::fill(blocks_.gradients.begin(), blocks_.gradients.end(), 0.0f); }
 
   void fold_gradients() override {}  // there is but one lane
 
-  double optimizer_step(const AdamW& adamw) override {
+  Ticket optimizer_step(const AdamW& adamw, double* found) override {
     double squares = 0;
     for (float gradient : blocks_.gradients) squares += static_cast<double>(gradient) * gradient;
     const double norm = std::sqrt(squares);
-    if (std::isfinite(norm)) update(adamw, norm);
+    failed_ |= !std::isfinite(norm);
+    *found = failed_ && std::isfinite(norm) ? std::numeric_limits<double>::quiet_NaN() : norm;
+    if (!failed_) update(adamw, norm);
     zero_gradients();
-    return norm;
+    return 0;
   }
+  void resume() override { failed_ = false; }
 
  private:
   void update(const AdamW& adamw, double norm) {
@@ -121,6 +126,7 @@ class ReferenceBackend final : public Backend {
   ReferenceLane lane_;
   std::unique_ptr<void, Free> workspace_;
   size_t workspace_bytes_ = 0;
+  bool failed_ = false;  // a norm was not finite
 };
 
 }  // namespace

@@ -90,13 +90,13 @@ std::vector<float> Engine::evaluate(std::span<const int32_t> inputs, std::span<c
   std::vector<float> losses(inputs.size());
   Pass pass;
   pass.graph = "loss";
-  backend_->run(pass, static_cast<int>(batch), window, inputs.data(), targets.data(), losses.data(),
-                [&](Lane& lane, const Slice& slice) { model_->loss(lane, slice); });
+  backend_->wait(backend_->run(pass, static_cast<int>(batch), window, inputs.data(), targets.data(), losses.data(),
+                               [&](Lane& lane, const Slice& slice) { model_->loss(lane, slice); }));
   return losses;
 }
 
-double Engine::accumulate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch,
-                          double scale) {
+Engine::Pending Engine::accumulate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch,
+                                   double scale) {
   const int window = check_batch(inputs, batch);
   check_targets(inputs, targets);
   if (!std::isfinite(static_cast<float>(scale))) fail(ErrorCode::config, "scale must be a finite number");
@@ -109,46 +109,58 @@ double Engine::accumulate(std::span<const int32_t> inputs, std::span<const int32
   pass.minibatch = minibatch_;
   pass.loss_scale = static_cast<float>(scale);
   pass.graph = "loss and gradients";
-  std::vector<float> losses(inputs.size());
+  const auto losses = std::make_shared<std::vector<float>>(inputs.size());
   const bool spoilt_before = spoilt_;
   spoilt_ = true;  // until it has gone through
-  backend_->run(pass, static_cast<int>(batch), window, inputs.data(), targets.data(), losses.data(),
-                [&](Lane& lane, const Slice& slice) { model_->loss_backward(lane, slice); });
+  const Ticket ticket =
+      backend_->run(pass, static_cast<int>(batch), window, inputs.data(), targets.data(), losses->data(),
+                    [&](Lane& lane, const Slice& slice) { model_->loss_backward(lane, slice); });
+  spoilt_ = spoilt_before;
   minibatch_++;
   pending_++;
-  double sum = 0;
-  for (float loss : losses) sum += loss;
-  const double loss = sum / static_cast<double>(losses.size());
-  if (!std::isfinite(loss)) {
-    fail(ErrorCode::numeric, "the loss of minibatch " + std::to_string(minibatch_ - 1) +
-                                 " is not a finite number: resume from a checkpoint with a smaller lr");
-  }
-  spoilt_ = spoilt_before;
-  return loss;
+  return [this, losses, ticket, number = pass.minibatch, step = steps_issued_] {
+    backend_->wait(ticket);
+    double sum = 0;
+    for (float loss : *losses) sum += loss;
+    const double loss = sum / static_cast<double>(losses->size());
+    if (!std::isfinite(loss)) {
+      if (step == steps_issued_) spoilt_ = true;  // an optimizer step since then has cleared the gradients
+      fail(ErrorCode::numeric, "the loss of minibatch " + std::to_string(number) +
+                                   " is not a finite number: resume from a checkpoint with a smaller lr");
+    }
+    return loss;
+  };
 }
 
-double Engine::optimizer_step(double lr, double clip) {
+Engine::Pending Engine::optimizer_step(double lr, double clip) {
   if (!(lr >= 0 && std::isfinite(lr))) fail(ErrorCode::config, "lr must be a finite number from 0 on");
   if (!std::isfinite(clip)) fail(ErrorCode::config, "clip must be a finite number (0 or less: no clipping)");
   AdamW adamw;
   adamw.lr = lr;
   adamw.clip = clip;
   adamw.step = optimizer_steps_ + 1;
-  double norm = std::numeric_limits<double>::quiet_NaN();
+  const auto norm = std::make_shared<double>(std::numeric_limits<double>::quiet_NaN());
+  Ticket ticket = 0;
   if (spoilt_) {
     backend_->zero_gradients();
   } else {
-    norm = backend_->optimizer_step(adamw);
+    ticket = backend_->optimizer_step(adamw, norm.get());
   }
   spoilt_ = false;
   pending_ = 0;
-  if (!std::isfinite(norm)) {
-    fail(ErrorCode::numeric,
-         "the gradient at optimizer step " + std::to_string(adamw.step) +
-             " is not finite: the weights are as before; resume from a checkpoint with a smaller lr");
-  }
+  steps_issued_++;
   optimizer_steps_++;
-  return norm;
+  return [this, norm, ticket, number = adamw.step] {
+    backend_->wait(ticket);
+    if (!std::isfinite(*norm)) {
+      optimizer_steps_--;
+      backend_->resume();
+      fail(ErrorCode::numeric,
+           "the gradient at optimizer step " + std::to_string(number) +
+               " is not finite: the weights are as before; resume from a checkpoint with a smaller lr");
+    }
+    return *norm;
+  };
 }
 
 std::vector<float> Engine::read(Block block, ParameterId id) {

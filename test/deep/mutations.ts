@@ -96,7 +96,7 @@ const data = [
   ...inFile('native/io/atomic_file.cpp', 'data/token_writer', [
     'a file that was given up stays',
     '::unlink(temporary_.c_str());',
-    '',
+    ';',
   ]),
   ...inFile('native/data/token_segment.cpp', 'data/token_store', [
     'big-endian files are read as little-endian',
