@@ -45,7 +45,7 @@ CudaBackend::CudaBackend(const std::string& device, const ParameterTable& table,
     slot.taken = create_event();
   }
   std::string why_not;
-  cublaslt_ = load_cublaslt(&why_not);
+  cublaslt_ = load_cublaslt(device, &why_not);
   if (!cublaslt_ && !why_not.empty()) {
     std::fprintf(stderr, "%s: matrix products by the built-in kernels, slower than cuBLASLt: %s\n", device.c_str(),
                  why_not.c_str());
@@ -65,6 +65,8 @@ CudaBackend::CudaBackend(const std::string& device, const ParameterTable& table,
   context_.workspace = &workspace_;
   context_.cublaslt = cublaslt_.get();
   context_.multiprocessors = properties_.multiprocessors;
+  context_.logits_bytes = properties_.logits_bytes;
+  context_.sums_bytes = properties_.sums_bytes;
   lane_ = std::make_unique<CudaLane>(context_, table, weights_.floats(), bf16_weights_.data(), gradients_.floats(),
                                      precision_);
   synchronize(stream_);

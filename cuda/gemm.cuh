@@ -15,6 +15,7 @@ struct Finish {
   void *c = nullptr, *aux = nullptr;
   const float *bias = nullptr, *residual = nullptr;
   int64_t ldc = 0, rows_per_sequence = 0;
+  int64_t first_row = 0;  // of the batch, when c is a part of the product
   int m = 0, n = 0;
   Product::Then then = Product::Then::store;
   bool bf16_out = false;
@@ -107,7 +108,8 @@ __device__ __forceinline__ void finish_as(const Finish& f, int row, int column, 
       break;
     case Product::Then::residual:
       if (f.dropout.threshold != 0) {
-        const uint64_t first = static_cast<uint64_t>(f.dropout.pass->first_row) * f.rows_per_sequence + row;
+        const uint64_t first =
+            static_cast<uint64_t>(f.dropout.pass->first_row) * f.rows_per_sequence + f.first_row + row;
         apply_dropout(v, first * f.n + column, f.dropout);
       }
       load4(other, f.residual + at, count, whole);

@@ -62,7 +62,7 @@ struct Context {
   Workspace* workspace = nullptr;
   CublasLt* cublaslt = nullptr;  // null: the built-in products
   int multiprocessors = 1;
-  size_t logits_bytes = 512 << 20;  // what lm_head's logits and their gradients take at a time, at most
+  size_t logits_bytes = 512 << 20, sums_bytes = 32 << 20;  // of DeviceProperties
 };
 
 // --- products (linear.cu) ----------------------------------------------------------------------------------------

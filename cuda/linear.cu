@@ -1,6 +1,7 @@
 // Matrix products: which kernel makes them, sums of splits, and column sums for the gradients of biases.
 #include <algorithm>
 
+#include "cublaslt.h"
 #include "gemm.cuh"
 
 namespace aot::cuda {
@@ -94,6 +95,50 @@ void column_sums_of(const Context& context, Tensor x, float* sums) {
   }
 }
 
+// --- products by the library ---------------------------------------------------------------------------------------
+
+void multiply_built_in(const Context& context, const Product& product) {
+  product.in == DType::bf16 ? multiply_bf16(context, product) : multiply_fp32(context, product);
+}
+
+// By the library where it has a way to do it.
+void multiply_plain(const Context& context, const Product& product) {
+  if (!context.cublaslt->multiply(context.stream, product)) multiply_built_in(context, product);
+}
+
+const void* moved(const void* pointer, int64_t elements, DType type) {
+  if (!pointer) return nullptr;
+  return static_cast<const char*>(pointer) + elements * static_cast<int64_t>(size_of(type));
+}
+
+// The library makes the sums in fp32, some rows at a time so that they stay in the second-level cache, and
+// finish_sums() does the rest.
+void multiply_in_parts(const Context& context, const Product& product) {
+  const int64_t stride = ceil_div(product.n, 4) * 4;
+  const auto most = static_cast<int64_t>(context.sums_bytes / (static_cast<size_t>(stride) * sizeof(float)));
+  const int64_t rows = std::min(product.m, std::max<int64_t>(128, most / 128 * 128));
+  const size_t mark = context.workspace->mark();
+  float* sums = context.workspace->take_floats(rows * stride, context.stream);
+  for (int64_t row = 0; row < product.m; row += rows) {
+    Product part = product;
+    part.m = std::min(rows, product.m - row);
+    part.a = moved(product.a, product.a_transposed ? row : row * product.lda, product.in);
+    part.c = const_cast<void*>(moved(product.c, row * product.ldc, product.out));
+    part.aux = const_cast<void*>(moved(product.aux, row * product.ldc, product.out));
+    part.residual = static_cast<const float*>(moved(product.residual, row * product.ldc, DType::fp32));
+    Finish finish = make_finish(part);
+    finish.first_row = row;
+    part.c = sums;
+    part.out = DType::fp32;
+    part.ldc = stride;
+    part.then = Product::Then::store;
+    part.bias = nullptr;
+    multiply_plain(context, part);
+    finish_sums(context, finish, sums, 1, static_cast<int>(stride));
+  }
+  context.workspace->rewind(mark);
+}
+
 }  // namespace
 
 Finish make_finish(const Product& product) {
@@ -158,7 +203,12 @@ void launch_gemm(const Context& context, const Product& product, Gemm gemm, cons
 }
 
 void multiply(const Context& context, const Product& product) {
-  product.in == DType::bf16 ? multiply_bf16(context, product) : multiply_fp32(context, product);
+  if (!context.cublaslt) return multiply_built_in(context, product);
+  // What the library's own epilogues do exactly it does in one go. They know no other GELU than the approximation by
+  // tanh, no dropout, and add to bf16 only a bias in bf16.
+  const bool plain = product.then == Product::Then::store || product.then == Product::Then::accumulate;
+  const bool exact_bias = !product.bias || (product.out == DType::fp32 && aligned16(product.bias));
+  plain&& exact_bias ? multiply_plain(context, product) : multiply_in_parts(context, product);
 }
 
 void add_column_sums(const Context& context, Tensor x, float* sums) {

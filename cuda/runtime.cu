@@ -132,6 +132,8 @@ void fill(void* to, int byte, size_t bytes, Stream stream) {
 }
 void poison(void*, size_t, Stream) {}
 
+void issue(Stream stream, std::function<void(void*)> call) { call(stream); }
+
 void begin_capture(Stream stream) {
   check(cudaStreamBeginCapture(native(stream), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
 }

@@ -6,6 +6,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -24,6 +25,9 @@ struct DeviceProperties {
   int multiprocessors = 0;
   int64_t l2_bytes = 0;
   int64_t total_memory = 0;  // bytes
+  // What an op's sums may take that exist for a part of the rows at a time: logits and their gradients, products that a
+  // second kernel finishes. Large enough to keep a GPU busy; the latter small enough for the second-level cache.
+  size_t logits_bytes = 512 << 20, sums_bytes = 32 << 20;
 };
 
 // The number after "cuda:", checked against what is there; `emulated` is 0. Throws AOT_DEVICE with the cure: no driver,
@@ -49,6 +53,10 @@ void copy(void* to, const void* from, size_t bytes, Stream stream);
 void fill(void* to, int byte, size_t bytes, Stream stream);
 // Makes values that were never written show: NaN everywhere on the emulated device, nothing on a GPU.
 void poison(void* memory, size_t bytes, Stream stream);
+
+// Has a library issue its work to the stream: call(the CUDA stream). The emulated device makes the call when its turn
+// comes: what stands in for a library there works at once.
+void issue(Stream stream, std::function<void(void*)> call);
 
 // What is issued to the stream from begin_capture() on is not run but kept, to be run by launch() as often as wanted.
 void begin_capture(Stream stream);

@@ -109,6 +109,9 @@ DeviceProperties device_properties(int) {
   properties.multiprocessors = 2;
   properties.l2_bytes = 1 << 20;
   properties.total_memory = free_memory() + device_bytes;
+  // So that a test needs no large sizes to see several parts.
+  properties.logits_bytes = 2 << 20;
+  properties.sums_bytes = 64 << 10;
   return properties;
 }
 int64_t free_memory() {
@@ -156,6 +159,10 @@ void fill(void* to, int byte, size_t bytes, Stream stream) {
   emulate::enqueue(stream, [=] { std::memset(to, byte, bytes); });
 }
 void poison(void* memory, size_t bytes, Stream stream) { fill(memory, 0xff, bytes, stream); }
+
+void issue(Stream stream, std::function<void(void*)> call) {
+  emulate::enqueue(stream, [call = std::move(call)] { call(nullptr); });
+}
 
 void begin_capture(Stream stream) {
   stream->capturing = true;
