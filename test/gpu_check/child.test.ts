@@ -45,9 +45,10 @@ test('a program that is not there', async (t) => {
 })
 
 test('the count of a TAP report', (t) => {
-  t.deepEqual(countTap('TAP version 13\nok 1 - a\nok 2 - b\n1..2\n'), { passed: 2, details: '2 tests' })
+  t.deepEqual(countTap('TAP version 13\nok 1 - a\nok 2 - b\n1..2\n'), { passed: 2, failed: [], details: '2 tests' })
   t.deepEqual(countTap('ok 1 - a\n    not ok inside\nnot ok 2 - op › b\n'), {
     passed: 1,
-    details: '1 of 2 tests failed: op › b',
+    failed: ['op › b'],
+    details: '1 of 2 tests: op › b',
   })
 })

@@ -1,6 +1,7 @@
 /** The tests of ops and of whole models, on every device there is; and single ops under compute-sanitizer. */
 import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { formatNumberOf } from '../logging/amounts.js'
 import { checkOf, device, notRun, packageRoot, runNode } from './place.js'
 import type { Check, Gpu } from './report.js'
 
@@ -16,12 +17,12 @@ export function deviceTests(): string[] {
   )
 }
 
-/** `12 tests`, or which of them failed, of a TAP report. */
-export function countTap(output: string): { passed: number; details: string } {
+/** What a TAP report counts: `12 tests`, or which of them failed. */
+export function countTap(output: string): { passed: number; failed: string[]; details: string } {
   const passed = output.match(/^ok /gm)?.length ?? 0
   const failed = [...output.matchAll(/^not ok \d+ - (.*)$/gm)].map(([, name]) => name as string)
-  const total = `${passed + failed.length} ${passed + failed.length === 1 ? 'test' : 'tests'}`
-  return { passed, details: failed.length === 0 ? total : `${failed.length} of ${total} failed: ${failed.join('; ')}` }
+  const total = formatNumberOf(passed + failed.length, 'test')
+  return { passed, failed, details: failed.length === 0 ? total : `${failed.length} of ${total}: ${failed.join('; ')}` }
 }
 
 export async function checkTests(file: string, gpu: Gpu | null): Promise<Check> {
@@ -29,10 +30,10 @@ export async function checkTests(file: string, gpu: Gpu | null): Promise<Check> 
   const args = ['node_modules/ava/entrypoints/cli.mjs', '--tap', '--timeout=15m', file]
   // A test that would leave the GPU out must not look like one that passed on it.
   const result = await runNode(name, args, testLimit, { env: gpu === null ? {} : { AOT_REQUIRE_DEVICE: device } })
-  const { passed, details } = countTap(result.output)
+  const { passed, failed, details } = countTap(result.output)
   const check = checkOf(name, result, details)
   if (check.ok && passed === 0) return { ...check, ok: false, details: 'it ran no test' }
-  return !check.ok && details.includes('failed') ? { ...check, details: `${details} ${check.details}` } : check
+  return failed.length === 0 ? check : { ...check, ok: false, details: `${check.details}; ${details}` }
 }
 
 function findSanitizer(): string | undefined {
