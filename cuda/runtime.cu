@@ -36,6 +36,10 @@ void check(cudaError_t status, const char* call) {
 }
 
 int find_device(const std::string& device) {
+  if (device == "emulated") {
+    fail(ErrorCode::device,
+         "device emulated is for development and was not built: run bin/setup in a clone of the project");
+  }
   int index = -1;
   const char *first = device.data() + std::min<size_t>(5, device.size()), *last = device.data() + device.size();
   if (!device.starts_with("cuda:") || std::from_chars(first, last, index).ptr != last || index < 0) {

@@ -24,12 +24,6 @@ test('two runs are equal bit for bit, and forward results for any number of thre
 test('devices and instruction sets that are not there are refused, with what to do', (t) => {
   const inputs = makeInputs('linear_forward', shape)
   const run = (device: string, isa = '') => native.runOp(device, 'fp32', 'linear_forward', shape, inputs, { isa })
-  const noGpu = t.throws(() => run('cuda:99'), { code: 'AOT_DEVICE' })
-  t.regex(noGpu.message, /^device cuda:99: .*(use --device cpu$|here, cuda:0)/)
-  t.throws(() => run('emulated'), {
-    code: 'AOT_DEVICE',
-    message: 'device emulated is for development and was not built: run bin/setup in a clone of the project',
-  })
   t.throws(() => run('gpu'), { code: 'AOT_DEVICE', message: 'there is no device "gpu": use cpu' })
   const error = t.throws(() => run('cpu', 'sse9'), { code: 'AOT_DEVICE' })
   t.regex(error.message, /^AOT_ISA=sse9 is unknown: use one of .*baseline, or leave it unset$/)
