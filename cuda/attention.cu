@@ -48,7 +48,9 @@ void backward(const Context& context, int batch, int window, Tensor qkv, Tensor 
   a.dqkv = static_cast<E*>(dqkv.data);
   a.copy_bytes = copy_bytes({qkv.data, out.data, dout.data, dqkv.data}, a.head_dim, sizeof(E));
   context.workspace->begin();
-  a.delta = context.workspace->take_floats(static_cast<int64_t>(batch) * heads * window, context.stream);
+  const int64_t lines = static_cast<int64_t>(batch) * heads * window;
+  a.delta = context.workspace->take_floats(2 * lines, context.stream);
+  a.correction = a.delta + lines;
   attention::launch_backward(context.stream, a);
 }
 

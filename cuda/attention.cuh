@@ -19,6 +19,7 @@ struct Arguments {
   const E *qkv = nullptr, *dout = nullptr;
   E *out = nullptr, *dqkv = nullptr;
   float *lse = nullptr, *delta = nullptr;
+  float* correction = nullptr;  // [b*H,T], of the backward pass in fp32: probabilities are exp(score - lse) times this
   int batch = 0, heads = 0, window = 0, head_dim = 0;
   int copy_bytes = 0;  // what can be copied at a time: 16 where all rows are aligned to that, else 4 or one element
   float scale = 0;     // of the scores: 1/sqrt(head_dim)

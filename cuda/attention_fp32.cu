@@ -192,7 +192,6 @@ __global__ void __launch_bounds__(threads, 2) forward_kernel(Arguments<float> a)
   const int first_row = block * S::rows, end = min(a.window, first_row + S::rows);
   const float *head_queries = a.qkv + head.in, *head_keys = head_queries + a.out_stride(),
               *head_values = head_keys + a.out_stride();
-  const float scale_log2 = a.scale * log2_e;
   const Mask mask(a.dropout, a.heads, head.index);
 
   load_rows<S::rows, S>(queries, head_queries, a.in_stride(), first_row, a);
@@ -217,12 +216,12 @@ __global__ void __launch_bounds__(threads, 2) forward_kernel(Arguments<float> a)
         best = fmaxf(best, scores[i][j]);
       }
       best = reduce(best, larger);  // finite: every row sees the first key
-      const float correction = exp2_fast((largest[i] - best) * scale_log2);
+      const float correction = expf((largest[i] - best) * a.scale);
       largest[i] = best;
       sum[i] *= correction;
 #pragma unroll
       for (int j = 0; j < S::across; j++) {
-        scores[i][j] = exp2_fast((scores[i][j] - best) * scale_log2);
+        scores[i][j] = expf((scores[i][j] - best) * a.scale);
         sum[i] += scores[i][j];
       }
 #pragma unroll
@@ -250,12 +249,13 @@ __global__ void __launch_bounds__(threads, 2) forward_kernel(Arguments<float> a)
   store_rows<S>(a.out + head.out, a.out_stride(), first_row, out, factor, at, a);
 }
 
-// scores become dropout(probabilities); products = dout values^T become dscores, without the scale of the scores. lse
-// and delta belong to own rows or, when transposed, to the rows that come by.
+// scores become probabilities, when transposed after dropout; products = dout values^T become dscores, without the
+// scale of the scores. lse, delta and correction belong to own rows or, when transposed, to the rows that come by.
 template <class S, bool transposed>
 __device__ __forceinline__ void make_gradients(float (&scores)[S::own][S::across], float (&products)[S::own][S::across],
-                                               const float* lse, const float* delta, int first_own, int first_other,
-                                               const Mask& mask, const Thread& at, const Arguments<float>& a) {
+                                               const float* lse, const float* delta, const float* correction,
+                                               int first_own, int first_other, const Mask& mask, const Thread& at,
+                                               const Arguments<float>& a) {
   float keep[S::own][S::across];
 #pragma unroll
   for (int i = 0; i < S::own; i++) {
@@ -271,8 +271,9 @@ __device__ __forceinline__ void make_gradients(float (&scores)[S::own][S::across
     for (int j = 0; j < S::across; j++) {
       const int own = first_own + place_of(at.row, i), other = first_other + place_of(at.column, j);
       const int query = transposed ? other : own, key = transposed ? own : other, line = transposed ? j : i;
-      const float probability = key <= query ? exp2_fast((scores[i][j] * a.scale - lse[line]) * log2_e) : 0;
-      scores[i][j] = probability * keep[i][j];
+      float probability = key <= query ? expf(scores[i][j] * a.scale - lse[line]) : 0;
+      if (transposed) probability *= correction[line];
+      scores[i][j] = transposed ? probability * keep[i][j] : probability;
       products[i][j] = probability * (products[i][j] * keep[i][j] - delta[line]);
       // The first query sees one key: its probability is 1 whatever the score.
       if (query == 0) products[i][j] = 0;
@@ -280,7 +281,8 @@ __device__ __forceinline__ void make_gradients(float (&scores)[S::own][S::across
   }
 }
 
-// dq of a block's queries; also delta, for keys_kernel.
+// dq of a block's queries; also delta and correction, for keys_kernel: lse loses digits where scores are large, so that
+// probabilities are divided by what they sum to, and delta moves by what the dscores sum to, which should be 0.
 template <int padded>
 __global__ void __launch_bounds__(threads, 2) queries_kernel(Arguments<float> a) {
   using S = BackwardShape<padded>;
@@ -292,22 +294,22 @@ __global__ void __launch_bounds__(threads, 2) queries_kernel(Arguments<float> a)
   const Head head(a, blockIdx.x / blocks);
   const int first_row = block * S::rows, end = min(a.window, first_row + S::rows);
   const float *head_keys = a.qkv + head.in + a.out_stride(), *head_values = head_keys + a.out_stride();
+  const int64_t lines = static_cast<int64_t>(head.index) * a.window;  // of lse, delta and correction
   const Mask mask(a.dropout, a.heads, head.index);
 
   load_rows<S::rows, S>(queries, a.qkv + head.in, a.in_stride(), first_row, a);
   load_rows<S::rows, S>(douts, a.dout + head.out, a.out_stride(), first_row, a);
-  float dqueries[S::own][S::columns] = {}, lse[S::own], delta[S::own];
+  float dqueries[S::own][S::columns] = {}, lse[S::own], delta[S::own], total[S::own] = {}, excess[S::own] = {};
 #pragma unroll
   for (int i = 0; i < S::own; i++) {
-    const int row = first_row + place_of(at.row, i), inside = min(row, a.window - 1);
-    const int64_t place = static_cast<int64_t>(head.index) * a.window + inside, start = inside * a.out_stride();
+    const int row = min(first_row + place_of(at.row, i), a.window - 1);
+    const int64_t start = row * a.out_stride();
     float sum = 0;
     for (int column = at.column; column < a.head_dim; column += side) {
       sum += a.out[head.out + start + column] * a.dout[head.out + start + column];
     }
-    lse[i] = a.lse[place];
+    lse[i] = a.lse[lines + row];
     delta[i] = reduce(sum, add);
-    if (at.column == 0 && row < a.window) a.delta[place] = delta[i];
   }
   for (int tile = 0; tile < end; tile += passing) {
     load_rows<passing, S>(keys, head_keys, a.in_stride(), tile, a);
@@ -318,7 +320,15 @@ __global__ void __launch_bounds__(threads, 2) queries_kernel(Arguments<float> a)
     float scores[S::own][S::across], products[S::own][S::across];
     multiply_transposed<S>(scores, queries, keys, at, a.head_dim);
     multiply_transposed<S>(products, douts, values, at, a.head_dim);
-    make_gradients<S, false>(scores, products, lse, delta, first_row, tile, mask, at, a);
+    make_gradients<S, false>(scores, products, lse, delta, nullptr, first_row, tile, mask, at, a);
+#pragma unroll
+    for (int i = 0; i < S::own; i++) {
+#pragma unroll
+      for (int j = 0; j < S::across; j++) {
+        total[i] += scores[i][j];
+        excess[i] += products[i][j];
+      }
+    }
     share<S>(square, products, at);
     __syncwarp();
     add_product<S>(dqueries, square, keys, at);
@@ -326,7 +336,16 @@ __global__ void __launch_bounds__(threads, 2) queries_kernel(Arguments<float> a)
   }
   float factor[S::own];
 #pragma unroll
-  for (int i = 0; i < S::own; i++) factor[i] = a.scale;
+  for (int i = 0; i < S::own; i++) {
+    const float correction = 1 / reduce(total[i], add);
+    const int row = first_row + place_of(at.row, i);
+    delta[i] += reduce(excess[i], add) * correction;
+    if (at.column == 0 && row < a.window) {
+      a.delta[lines + row] = delta[i];
+      a.correction[lines + row] = correction;
+    }
+    factor[i] = a.scale * correction;
+  }
   store_rows<S>(a.dqkv + head.in, a.in_stride(), first_row, dqueries, factor, at, a);
 }
 
@@ -353,19 +372,20 @@ __global__ void __launch_bounds__(threads, 2) keys_kernel(Arguments<float> a) {
     load_rows<passing, S>(queries, head_queries, a.in_stride(), tile, a);
     load_rows<passing, S>(douts, a.dout + head.out, a.out_stride(), tile, a);
     cp_async_commit();
-    float lse[S::across], delta[S::across];
+    float lse[S::across], delta[S::across], correction[S::across];
 #pragma unroll
     for (int j = 0; j < S::across; j++) {
       const int row = tile + place_of(at.column, j);
       lse[j] = row < a.window ? a.lse[lines + row] : INFINITY;  // of probability 0
       delta[j] = row < a.window ? a.delta[lines + row] : 0;
+      correction[j] = row < a.window ? a.correction[lines + row] : 0;
     }
     cp_async_wait<0>();
     __syncthreads();
     float scores[S::own][S::across], products[S::own][S::across];
     multiply_transposed<S>(scores, keys, queries, at, a.head_dim);
     multiply_transposed<S>(products, values, douts, at, a.head_dim);
-    make_gradients<S, true>(scores, products, lse, delta, first_row, tile, mask, at, a);
+    make_gradients<S, true>(scores, products, lse, delta, correction, first_row, tile, mask, at, a);
     share<S>(probabilities, scores, at);
     share<S>(dscores, products, at);
     __syncwarp();

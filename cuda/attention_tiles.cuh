@@ -172,6 +172,23 @@ __device__ __forceinline__ void add_product(float (&sums)[row_tiles][padded / 8]
     for (int t = 0; t < row_tiles; t++) mma_16x16(sums[t][2 * n], sums[t][2 * n + 1], a[t], b);
   }
 }
+// Two of them with the same rows.
+template <int padded, int row_tiles>
+__device__ __forceinline__ void add_products(float (&sums1)[row_tiles][padded / 8][4],
+                                             float (&sums2)[row_tiles][padded / 8][4],
+                                             const uint32_t (&a1)[row_tiles][4], const uint32_t (&a2)[row_tiles][4],
+                                             const bf16* passing, const WarpLane& at) {
+#pragma unroll
+  for (int n = 0; n < padded / 16; n++) {
+    uint32_t b[4];
+    load_b<padded>(b, passing, n, at);
+#pragma unroll
+    for (int t = 0; t < row_tiles; t++) {
+      mma_16x16(sums1[t][2 * n], sums1[t][2 * n + 1], a1[t], b);
+      mma_16x16(sums2[t][2 * n], sums2[t][2 * n + 1], a2[t], b);
+    }
+  }
+}
 
 // --- dropout -----------------------------------------------------------------------------------------------------
 
