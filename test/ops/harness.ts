@@ -160,10 +160,10 @@ export function assertClose(
     for (let i = 0; i < want.length; i++) {
       const excess =
         Math.abs((got[i] as number) - (want[i] as number)) / (relative * Math.abs(want[i] as number) + absolute)
-      if (!(excess <= worst)) {
-        worst = excess
-        at = i
-      }
+      if (excess <= worst) continue
+      worst = excess
+      at = i
+      if (Number.isNaN(excess)) break
     }
     t.true(
       worst <= 1,
