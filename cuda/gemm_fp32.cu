@@ -6,7 +6,7 @@
 namespace aot::cuda {
 namespace {
 
-constexpr int depth = 16;
+constexpr int depth = 8;
 
 // The share of a thread: `size` of `tile` rows (or columns) in groups of four, far apart, so that the threads of a warp
 // read neighbouring groups.
@@ -94,7 +94,7 @@ __global__ void __launch_bounds__(tile_rows / rows * (tile_columns / columns), 2
     const bool more = k + depth < k_end;
     if (more) load(k + depth);
     const float *a_tile = shared + slot * tiles_size, *b_tile = a_tile + depth * a_stride;
-#pragma unroll
+#pragma unroll 2  // more, and registers spill
     for (int step = 0; step < depth; step++) {
       float x[rows], y[columns];
       load_share<tile_rows>(x, a_tile + step * a_stride, thread_row);

@@ -1,6 +1,6 @@
 // Stands in for NVIDIA's cuBLASLt where there is no GPU: plain loops over host memory behind the same functions, which
-// refuse whatever the real library would refuse or misread. cublaslt.test.ts compiles it and has the emulated device
-// use it. AOT_FAKE_CUBLASLT_LOG names a file that gets a line for each product.
+// refuse whatever the real library would refuse or misread. cublaslt.test.ts compiles it and has the emulated device use
+// it. AOT_FAKE_CUBLASLT_LOG names a file that gets a line for each product and for each refusal.
 //
 // Values as in cublasLt.h of cuBLAS 12 and 13. Matrices are column-major: element (row, column) is at column * stride +
 // row.
@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <vector>
 
 namespace {
@@ -59,8 +60,16 @@ T* as(void* object, Kind kind) {
   return typed && typed->kind == kind ? typed : nullptr;
 }
 
+void write_log(const char* line) {
+  const char* name = std::getenv("AOT_FAKE_CUBLASLT_LOG");
+  std::FILE* log = name ? std::fopen(name, "a") : nullptr;
+  if (!log) return;
+  std::fprintf(log, "%s\n", line);
+  std::fclose(log);
+}
+
 int refuse(const char* why) {
-  std::fprintf(stderr, "fake cuBLASLt: %s\n", why);
+  write_log((std::string("refused: ") + why).c_str());
   return invalid_value;
 }
 #define REQUIRE(condition) \
@@ -241,14 +250,11 @@ int cublasLtMatmul(void* handle, void* product, const float* alpha, const void* 
       store(d, ld->type, at, sum);
     }
   }
-  if (const char* name = std::getenv("AOT_FAKE_CUBLASLT_LOG")) {
-    if (std::FILE* log = std::fopen(name, "a")) {
-      std::fprintf(log, "%s %s m=%d n=%d k=%d%s%s\n", la->type ? "bf16" : "fp32", ld->type ? "bf16" : "fp32",
-                   static_cast<int>(n), static_cast<int>(m), static_cast<int>(k), *beta != 0 ? " accumulate" : "",
-                   p->epilogue == 4 ? " bias" : "");
-      std::fclose(log);
-    }
-  }
+  char line[200];
+  std::snprintf(line, sizeof(line), "%s %s m=%d n=%d k=%d%s%s", la->type ? "bf16" : "fp32", ld->type ? "bf16" : "fp32",
+                static_cast<int>(n), static_cast<int>(m), static_cast<int>(k), *beta != 0 ? " accumulate" : "",
+                p->epilogue == 4 ? " bias" : "");
+  write_log(line);
   return success;
 }
 

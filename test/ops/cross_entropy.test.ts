@@ -86,6 +86,18 @@ test('a NaN or an infinity in the input makes the loss NaN', (t) => {
   }
 })
 
+test('a single logit that is NaN makes the loss NaN', (t) => {
+  const shape = { batch: 1, window: 1, width: 2, vocabulary: 700 }
+  for (const at of [0, 5, 333, 699]) {
+    const weight = normal(1400, 45)
+    weight[2 * at] = Number.NaN
+    for (const { name: runner, run } of runners) {
+      const { losses } = run('fp32', 'lm_head_loss', shape, [normal(2, 46), weight, new Float32Array([3])])
+      t.true(Number.isNaN(losses?.[0]), `${runner} ${at}: ${losses?.[0]}`)
+    }
+  }
+})
+
 for (const device of devices) {
   test(`gradients of the loss agree with finite differences on ${device}`, (t) => {
     const shape = { batch: 2, window: 3, width: 5, vocabulary: 11 }
