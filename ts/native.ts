@@ -290,6 +290,15 @@ export interface NativeOpOptions {
   isa?: string
 }
 
+export interface NativeEmulation {
+  /** In which order threads that are ready go on: 0 first come, first served; 1 last come first; others a seed. */
+  order?: number
+  /** Whether asynchronous copies are done when issued instead of when waited for. */
+  copyAtOnce?: boolean
+  /** Bytes of device memory; 0: what the host has. */
+  memoryLimit?: number
+}
+
 /** Single ops on any device, for tests and benchmarks. */
 export interface NativeOps {
   listOps(): NativeOp[]
@@ -304,6 +313,8 @@ export interface NativeOps {
   ): Record<string, Float32Array>
   /** Best first. */
   availableIsas(): string[]
+  /** How the emulated device runs kernels from now on: only in its own addon (nativeFor). */
+  setEmulation(settings: NativeEmulation): void
 }
 
 // --------------------------------------------------------------------------------------------------------------------
@@ -324,13 +335,13 @@ export interface NativeAddon extends NativeTokenizeFolder, NativeOps {
 /** The package's folder, from dist/ts/native.js. */
 export const packageRoot = fileURLToPath(new URL('../..', import.meta.url))
 
-function load(): NativeAddon {
-  const built = process.env.AOT_ADDON
+/** `name`: the addon's file in build/Release. `built`: another file to load instead. */
+function load(name: string, built: string | undefined): NativeAddon {
   try {
     if (built !== undefined && !existsSync(built)) throw new Error(`AOT_ADDON names no file: ${built}`)
     const addon = (
       built === undefined
-        ? bindings({ bindings: 'aot', module_root: packageRoot })
+        ? bindings({ bindings: name, module_root: packageRoot })
         : createRequire(import.meta.url)(resolve(built))
     ) as NativeAddon
     addon.setErrorClass(AotError)
@@ -344,4 +355,19 @@ function load(): NativeAddon {
   }
 }
 
-export const native: NativeAddon = load()
+export const native: NativeAddon = load('aot', process.env.AOT_ADDON)
+
+let emulated: NativeAddon | undefined
+
+/**
+ * The addon that has the device. `emulated` lives in one of its own, which is built for development only and loaded
+ * when the device is named; where it is absent, the ordinary addon says so. Objects of two addons do not mix.
+ */
+export function nativeFor(device: string): NativeAddon {
+  if (device !== 'emulated') return native
+  const beside = process.env.AOT_ADDON?.replace(/aot\.node$/, 'aot_emulated.node')
+  const file = beside ?? resolve(packageRoot, 'build/Release/aot_emulated.node')
+  if (!existsSync(file)) return native
+  emulated ??= load('aot_emulated', beside)
+  return emulated
+}

@@ -81,28 +81,27 @@ EngineOptions options_argument(const Napi::Value& value) {
   return options;
 }
 
-// One call on an engine: run on a thread of the pool, or by whoever has to wait for it.
+// One call on an engine: done on a thread of the pool, or by whoever has to wait for it, in two parts: issue() may
+// return while a device still works, wait() returns when the result is there.
 class Task {
  public:
-  Task(Napi::Env env, std::function<void()> work, std::function<Napi::Value(Napi::Env)> to_js)
-      : deferred_(env), work_(std::move(work)), to_js_(std::move(to_js)) {}
+  // issue: does the work, or issues it and gives what waits for it. ahead: whether it may be issued while earlier calls
+  // still have to be waited for.
+  using Wait = std::function<void()>;
+  Task(Napi::Env env, bool ahead, std::function<Wait()> issue, std::function<Napi::Value(Napi::Env)> to_js)
+      : ahead_(ahead), deferred_(env), issue_(std::move(issue)), to_js_(std::move(to_js)) {}
 
   Napi::Promise promise() const { return deferred_.Promise(); }
+  bool ahead() const { return ahead_; }
 
-  // Does the work the first time it is called; a second caller waits until it is done.
-  void run() {
+  // Each does its part the first time it is called; a second caller waits until it is done.
+  void issue() {
     std::lock_guard lock(mutex_);
-    if (done_) return;
-    done_ = true;
-    try {
-      work_();
-    } catch (const Error& error) {
-      set_error(error_code_name(error.code()), error.what());
-    } catch (const std::bad_alloc&) {
-      set_error("AOT_MEMORY", "not enough memory for this: use smaller sizes, or a machine with more");
-    } catch (const std::exception& error) {
-      set_error("AOT_INTERNAL", error.what());
-    }
+    if (issue_) guarded([&] { wait_ = std::exchange(issue_, nullptr)(); });
+  }
+  void wait() {
+    std::lock_guard lock(mutex_);
+    if (wait_) guarded(std::exchange(wait_, nullptr));
   }
 
   void settle(Napi::Env env) {
@@ -120,22 +119,36 @@ class Task {
   }
 
  private:
+  void guarded(const std::function<void()>& body) {
+    try {
+      body();
+    } catch (const Error& error) {
+      set_error(error_code_name(error.code()), error.what());
+    } catch (const std::bad_alloc&) {
+      set_error("AOT_MEMORY", "not enough memory for this: use smaller sizes, or a machine with more");
+    } catch (const std::exception& error) {
+      set_error("AOT_INTERNAL", error.what());
+    }
+  }
+
   void set_error(const char* code, const char* message) {
     code_ = code;
     message_ = message;
   }
 
+  const bool ahead_;
   Napi::Promise::Deferred deferred_;
-  std::function<void()> work_;
+  std::function<Wait()> issue_;
+  Wait wait_;
   std::function<Napi::Value(Napi::Env)> to_js_;
   std::mutex mutex_;
-  bool done_ = false;
   const char* code_ = nullptr;
   std::string message_;
 };
 
 // Calls wait in a queue that only the event loop touches; one at a time is on a thread, so an engine never holds more
-// than one thread of the pool. A synchronous call does what is waiting before it itself.
+// than one thread of the pool. On a device that works ahead, a minibatch or a step is issued while the one before is
+// not done yet, so that the device never waits for the host. A synchronous call does what is waiting before it itself.
 class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -167,6 +180,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   }
 
  private:
+  static constexpr size_t most_ahead = 4;  // a minibatch with its step, and the next
+
   // Handed over to the constructor, which JavaScript calls.
   static thread_local std::unique_ptr<Engine> incoming;
 
@@ -180,26 +195,54 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     check_open();
     using Result = decltype(work(*engine_));
     auto result = std::make_shared<std::optional<Result>>();
-    auto task = std::make_shared<Task>(
-        env, [this, work = std::move(work), result]() mutable { result->emplace(work(*engine_)); },
-        [to_js, result](Napi::Env settled) -> Napi::Value { return to_js(settled, **result); });
+    return enqueue_task(std::make_shared<Task>(
+        env, false,
+        [this, work = std::move(work), result]() mutable -> Task::Wait {
+          result->emplace(work(*engine_));
+          return nullptr;
+        },
+        [to_js, result](Napi::Env settled) -> Napi::Value { return to_js(settled, **result); }));
+  }
+
+  // The same for work that gives an Engine::Pending.
+  template <class Work, class ToJs>
+  Napi::Value enqueue_pending(Napi::Env env, Work work, ToJs to_js) {
+    check_open();
+    auto result = std::make_shared<double>();
+    return enqueue_task(std::make_shared<Task>(
+        env, engine_->works_ahead(),
+        [this, work = std::move(work), result]() mutable -> Task::Wait {
+          return [pending = work(*engine_), result] { *result = pending(); };
+        },
+        [to_js, result](Napi::Env settled) -> Napi::Value { return to_js(settled, *result); }));
+  }
+
+  Napi::Value enqueue_task(const std::shared_ptr<Task>& task) {
     tasks_.push_back(task);
-    start_next(env);
+    start_next(task->promise().Env());
     return task->promise();
   }
 
+  // Issues the next call where it may go ahead, else waits for the oldest.
   void start_next(Napi::Env env) {
     if (on_thread_ || tasks_.empty()) return;
     on_thread_ = true;
-    const std::shared_ptr<Task> task = tasks_.front();
-    const auto work = [task] {
-      task->run();
+    const bool issues = issued_ < tasks_.size() && (issued_ == 0 || (issued_ < most_ahead && tasks_[issued_]->ahead()));
+    const std::shared_ptr<Task> task = issues ? tasks_[issued_] : tasks_.front();
+    const bool waits = !issues || !task->ahead();
+    const auto work = [task, issues, waits] {
+      if (issues) task->issue();
+      if (waits) task->wait();
       return true;
     };
-    const auto then = [this, task](Napi::Env settled, bool) -> Napi::Value {
-      tasks_.pop_front();
+    const auto then = [this, task, issues, waits](Napi::Env settled, bool) -> Napi::Value {
       on_thread_ = false;
-      task->settle(settled);
+      if (issues) issued_++;
+      if (waits) {
+        tasks_.pop_front();
+        issued_--;
+        task->settle(settled);
+      }
       start_next(settled);
       if (closed_ && tasks_.empty()) engine_.reset();
       return settled.Undefined();
@@ -210,7 +253,10 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   // The engine, when all calls made before are done.
   Engine& after_tasks() {
     check_open();
-    for (const std::shared_ptr<Task>& task : tasks_) task->run();
+    for (const std::shared_ptr<Task>& task : tasks_) {
+      task->issue();
+      task->wait();
+    }
     return *engine_;
   }
 
@@ -294,7 +340,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
       auto inputs = ids_argument(info[0], "inputs"), targets = ids_argument(info[1], "targets");
       const int64_t batch = batch_argument(info[2]);
       const double scale = number_argument(info[3], "scale");
-      return enqueue(
+      return enqueue_pending(
           info.Env(), [=](Engine& engine) { return engine.accumulate(inputs, targets, batch, scale); }, loss_object);
     });
   }
@@ -303,7 +349,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     return guard(info.Env(), [&]() -> Napi::Value {
       const std::shared_ptr<BatchLoader> loader = unwrap_batch_loader(info[0]);
       const double scale = number_argument(info[1], "scale");
-      return enqueue(
+      return enqueue_pending(
           info.Env(),
           [=](Engine& engine) {
             const Batch batch = loader->next();
@@ -339,7 +385,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     return guard(info.Env(), [&]() -> Napi::Value {
       const Napi::Object given = object_argument(info[0], "options");
       const double lr = number_argument(given.Get("lr"), "lr"), clip = number_argument(given.Get("clip"), "clip");
-      return enqueue(
+      return enqueue_pending(
           info.Env(), [=](Engine& engine) { return engine.optimizer_step(lr, clip); },
           [](Napi::Env env, double norm) {
             Napi::Object object = Napi::Object::New(env);
@@ -420,7 +466,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
 
   std::unique_ptr<Engine> engine_;
   std::deque<std::shared_ptr<Task>> tasks_;  // not settled yet, in the order of the calls
-  bool on_thread_ = false;                   // the first of them is
+  size_t issued_ = 0;                        // of them
+  bool on_thread_ = false;                   // one of them is
   bool closed_ = false;
 };
 

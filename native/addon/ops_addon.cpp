@@ -1,5 +1,6 @@
 // Single ops, for tests and benchmarks: listOps(), opCost(), runOp(), availableIsas().
 #include "addon/addon.h"
+#include "backend/gpu_backend.h"
 #include "backend/op_table.h"
 #include "cpu/isa.h"
 
@@ -152,6 +153,21 @@ Napi::Value op_cost(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value set_emulation_js(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&]() -> Napi::Value {
+    const Napi::Object settings = object_argument(info[0], "settings");
+    Emulation emulation;
+    const Napi::Value order = optional_value(settings, "order"), copy = optional_value(settings, "copyAtOnce"),
+                      limit = optional_value(settings, "memoryLimit");
+    if (is_given(order)) emulation.order = static_cast<int>(integer_argument(order, "order", 0, 1 << 30));
+    if (is_given(copy)) emulation.copy_at_once = boolean_argument(copy, "copyAtOnce");
+    if (is_given(limit)) emulation.memory_limit = integer_argument(limit, "memoryLimit", 0, 1ll << 53);
+    set_emulation(emulation);
+    return env.Undefined();
+  });
+}
+
 Napi::Value available_isas_js(const Napi::CallbackInfo& info) {
   Napi::Array array = Napi::Array::New(info.Env());
   for (const std::string& isa : cpu::available_isas()) array.Set(array.Length(), isa);
@@ -164,6 +180,7 @@ void export_ops(Napi::Env env, Napi::Object exports) {
   exports.Set("listOps", Napi::Function::New(env, list_ops, "listOps"));
   exports.Set("opCost", Napi::Function::New(env, op_cost, "opCost"));
   exports.Set("runOp", Napi::Function::New(env, run_op_js, "runOp"));
+  exports.Set("setEmulation", Napi::Function::New(env, set_emulation_js, "setEmulation"));
   exports.Set("availableIsas", Napi::Function::New(env, available_isas_js, "availableIsas"));
 }
 

@@ -31,6 +31,10 @@ struct Pass {
   int64_t first_row = 0;    // place of this batch's first sequence in the global batch
   float loss_scale = 1;     // gradients are those of loss_scale * mean(loss)
   bool want_losses = true;  // fill Slice::losses
+  // A name for what the body issues: passes of one name, batch and window issue the same ops to the same memory of the
+  // lane, so that a device may record them once and replay them. Null: nothing is known of it, and the lane's workspace
+  // keeps what earlier passes left there.
+  const char* graph = nullptr;
 };
 
 // A lane's share of the batch. Pointers are in the device's memory.
@@ -77,6 +81,13 @@ class Lane {
   // out[n,C] fp32 = residual[n,C] fp32 + dropout(x weight^T + bias); x act [n,in].
   virtual void linear_residual_forward(const Slice& slice, Tensor x, ParameterId weight, ParameterId bias,
                                        Tensor residual, Dropout dropout, Tensor out) = 0;
+  // out as above, and y[n,O] act with stats[n,2] = layernorm_forward(out).
+  virtual void linear_residual_layernorm_forward(const Slice& slice, Tensor x, ParameterId weight, ParameterId bias,
+                                                 Tensor residual, Dropout dropout, Tensor out, ParameterId norm_weight,
+                                                 ParameterId norm_bias, Tensor y, Tensor stats) {
+    linear_residual_forward(slice, x, weight, bias, residual, dropout, out);
+    layernorm_forward(out, norm_weight, norm_bias, y, stats);
+  }
   // y[n,out] act = gelu(h), derivative[n,out] act = gelu'(h), where h = x weight^T + bias; exact GELU,
   // h * (1 + erf(h/sqrt 2))/2.
   virtual void linear_gelu_forward(Tensor x, ParameterId weight, ParameterId bias, Tensor y, Tensor derivative) = 0;
@@ -139,6 +150,9 @@ struct BackendOptions {
   int threads = 0;  // of a cpu backend; 0: all cores this process may use
 };
 
+// Names work that was issued, in the order of the calls.
+using Ticket = uint64_t;
+
 // One replica of a model's blocks on one device, and the lanes that work on it.
 class Backend {
  public:
@@ -159,18 +173,26 @@ class Backend {
   // Gives every lane a workspace of that size; keeps a larger one. bytes.
   virtual void reserve(size_t workspace) = 0;
 
-  // Calls body(lane, slice) for every slice of the batch; inputs and targets are host arrays [batch, window]; targets
-  // and losses (host, [batch, window]) may be null. Returns when all is done and losses are there.
-  virtual void run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets,
-                   float* losses, const std::function<void(Lane&, const Slice&)>& body) = 0;
+  // run() and optimizer_step() may return when the work is issued: what they give the host is there after wait(), and
+  // must have its place until then. Everything else that is called takes its turn after them. A cpu works at once.
+  virtual bool works_ahead() const { return false; }
+  virtual void wait(Ticket) {}
+
+  // Calls body(lane, slice) for every slice of the batch; inputs and targets are host arrays [batch, window], copied;
+  // targets and losses (host, [batch, window]) may be null.
+  virtual Ticket run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets,
+                     float* losses, const std::function<void(Lane&, const Slice&)>& body) = 0;
 
   virtual void zero_gradients() = 0;
   // Sums the lanes' shares of the gradients into one, as if they had been read and written back. Done before each
   // further minibatch of an accumulation, so that a run resumed in the middle of one adds in the same order.
   virtual void fold_gradients() = 0;
-  // Global norm in a fixed order, clip, AdamW, gradients to zero, weights_changed(). Returns the norm before clipping.
-  // When it is not finite nothing but the gradients is touched: weights and moments stay, and the caller stops the run.
-  virtual double optimizer_step(const AdamW& adamw) = 0;
+  // Global norm in a fixed order, clip, AdamW, gradients to zero, weights_changed(). *norm (host): before clipping.
+  // When it is not finite nothing but the gradients is touched, now and by all steps until resume(), whose norms are
+  // not finite either: weights and moments stay as they were, however late the caller hears of it.
+  virtual Ticket optimizer_step(const AdamW& adamw, double* norm) = 0;
+  // Lets steps go on after one that was not finite.
+  virtual void resume() = 0;
 
  protected:
   explicit Backend(const ParameterTable& table) : table_(&table) {}

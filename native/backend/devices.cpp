@@ -1,6 +1,7 @@
 // The one place that lists the backends.
 #include "backend/backend.h"
 #include "backend/error.h"
+#include "backend/gpu_backend.h"
 #include "cpu/cpu_backend.h"
 #include "reference/reference_backend.h"
 
@@ -10,7 +11,7 @@ std::unique_ptr<Backend> make_backend(const std::string& device, const Parameter
   if (device == "cpu") return make_cpu_backend(table, options);
   if (device == "reference") return make_reference_backend(table, options);
   if (device.starts_with("cuda") || device == "emulated") {
-    fail(ErrorCode::device, "device " + device + ": this build has no CUDA backend: use device cpu");
+    return make_gpu_backend(device, table, options);
   }
   fail(ErrorCode::device, "there is no device \"" + device + "\": use cpu");
 }

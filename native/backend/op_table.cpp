@@ -83,6 +83,22 @@ std::vector<Op> make_table() {
          lane.linear_residual_forward(slice, get(a, "x"), id(a, "weight"), id(a, "bias"), get(a, "residual"),
                                       a.dropout(), get(a, "out"));
        }},
+      {"linear_residual_layernorm_forward",
+       {{"x", Role::activation, "n", "C"},
+        {"weight", Role::weight, "O", "C"},
+        {"bias", Role::vector, "1", "O"},
+        {"residual", Role::fp32, "n", "O"},
+        {"norm_weight", Role::vector, "1", "O"},
+        {"norm_bias", Role::vector, "1", "O"}},
+       {{"out", Role::fp32, "n", "O"}, {"y", Role::activation, "n", "O"}, {"stats", Role::fp32, "n", "2"}},
+       "CO",
+       false,
+       "nOC",
+       [](Lane& lane, const Slice& slice, const OpArguments& a) {
+         lane.linear_residual_layernorm_forward(slice, get(a, "x"), id(a, "weight"), id(a, "bias"), get(a, "residual"),
+                                                a.dropout(), get(a, "out"), id(a, "norm_weight"), id(a, "norm_bias"),
+                                                get(a, "y"), get(a, "stats"));
+       }},
       {"linear_gelu_forward",
        {{"x", Role::activation, "n", "C"}, {"weight", Role::weight, "O", "C"}, {"bias", Role::vector, "1", "O"}},
        {{"y", Role::activation, "n", "O"}, {"derivative", Role::activation, "n", "O"}},
@@ -276,7 +292,9 @@ std::map<std::string, std::vector<float>> run_adamw(const std::string& device, B
   for (size_t i = 0; i < inputs.size(); i++) backend->write(blocks[i].second, 0, width, inputs[i].data());
   backend->weights_changed();
   std::map<std::string, std::vector<float>> outputs;
-  outputs["norm"] = {static_cast<float>(backend->optimizer_step(options.adamw))};
+  double norm = 0;
+  backend->wait(backend->optimizer_step(options.adamw, &norm));
+  outputs["norm"] = {static_cast<float>(norm)};
   for (const auto& [name, block] : blocks) {
     std::vector<float>& values = outputs[name];
     values.resize(static_cast<size_t>(width));
@@ -406,31 +424,32 @@ std::map<std::string, std::vector<float>> run_op(const Op& op, const std::string
   pass.minibatch = options.minibatch;
   pass.first_row = options.first_row;
   pass.loss_scale = options.loss_scale;
-  backend->run(pass, static_cast<int>(shape.batch), static_cast<int>(shape.window),
-               tokens.empty() ? nullptr : tokens.data(), targets.empty() ? nullptr : targets.data(), losses,
-               [&](Lane& lane, const Slice& slice) {
-                 OpArguments arguments;
-                 arguments.tensors = take_tensors(lane.arena(), slice.batch);
-                 arguments.parameters = parameters;
-                 arguments.shape = shape;
-                 arguments.options = &options;
-                 const auto offset = [&](const OpTensor& tensor) {
-                   return shape.evaluate(tensor.rows) / shape.batch * slice.first * shape.evaluate(tensor.cols);
-                 };
-                 for (const OpTensor& tensor : op.inputs) {
-                   if (!is_tensor(tensor.role)) continue;
-                   lane.upload(given.at(tensor.name) + offset(tensor), arguments.tensors[tensor.name]);
-                 }
-                 for (const OpTensor& tensor : op.outputs) {
-                   if (tensor.role != Role::host) continue;
-                   arguments.host[tensor.name] = outputs.at(tensor.name).data() + offset(tensor);
-                 }
-                 op.run(lane, slice, arguments);
-                 for (const OpTensor& tensor : op.outputs) {
-                   if (!is_tensor(tensor.role)) continue;
-                   lane.download(arguments.tensors[tensor.name], outputs.at(tensor.name).data() + offset(tensor));
-                 }
-               });
+  const Ticket ticket = backend->run(
+      pass, static_cast<int>(shape.batch), static_cast<int>(shape.window), tokens.empty() ? nullptr : tokens.data(),
+      targets.empty() ? nullptr : targets.data(), losses, [&](Lane& lane, const Slice& slice) {
+        OpArguments arguments;
+        arguments.tensors = take_tensors(lane.arena(), slice.batch);
+        arguments.parameters = parameters;
+        arguments.shape = shape;
+        arguments.options = &options;
+        const auto offset = [&](const OpTensor& tensor) {
+          return shape.evaluate(tensor.rows) / shape.batch * slice.first * shape.evaluate(tensor.cols);
+        };
+        for (const OpTensor& tensor : op.inputs) {
+          if (!is_tensor(tensor.role)) continue;
+          lane.upload(given.at(tensor.name) + offset(tensor), arguments.tensors[tensor.name]);
+        }
+        for (const OpTensor& tensor : op.outputs) {
+          if (tensor.role != Role::host) continue;
+          arguments.host[tensor.name] = outputs.at(tensor.name).data() + offset(tensor);
+        }
+        op.run(lane, slice, arguments);
+        for (const OpTensor& tensor : op.outputs) {
+          if (!is_tensor(tensor.role)) continue;
+          lane.download(arguments.tensors[tensor.name], outputs.at(tensor.name).data() + offset(tensor));
+        }
+      });
+  backend->wait(ticket);
   for (const OpTensor& tensor : op.outputs) {
     if (!is_parameter(tensor.role)) continue;
     std::vector<float>& values = outputs[tensor.name];

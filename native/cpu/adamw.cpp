@@ -26,11 +26,11 @@ double sum_gradients(float* const* shares, int count, int64_t begin, int64_t end
   return total;
 }
 
-void adamw(const AdamWStep& step, float* weights, float* moment1, float* moment2, float* const* shares, int count,
-           int64_t begin, int64_t end) {
+void adamw(const AdamWStep& step, float coefficient, float* weights, float* moment1, float* moment2,
+           float* const* shares, int count, int64_t begin, int64_t end) {
   for_vectors(end - begin, [&](int64_t offset, auto lanes) {
     const int64_t i = begin + offset;
-    const Vec g = load(shares[0] + i, lanes) * broadcast(step.gradient_scale);
+    const Vec g = load(shares[0] + i, lanes) * broadcast(coefficient);
     const Vec old = load(moment1 + i, lanes);
     const Vec m = fma(g - old, broadcast(step.one_minus_beta1), old);
     const Vec v = fma(g * g, broadcast(step.one_minus_beta2), load(moment2 + i, lanes) * broadcast(step.beta2));

@@ -4,8 +4,10 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <utility>
 
+#include "backend/adamw_step.h"
 #include "backend/error.h"
 #include "backend/memory.h"
 
@@ -144,10 +146,14 @@ void CpuBackend::weights_changed() {
   });
 }
 
-void CpuBackend::reserve(size_t workspace) { workspace_ = std::max(workspace_, workspace); }
+void CpuBackend::reserve(size_t workspace) {
+  if (workspace <= workspace_) return;
+  require_memory(static_cast<double>(workspace), "the activations of this batch");
+  workspace_ = workspace;
+}
 
-void CpuBackend::run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets,
-                     float* losses, const std::function<void(Lane&, const Slice&)>& body) {
+Ticket CpuBackend::run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets,
+                       float* losses, const std::function<void(Lane&, const Slice&)>& body) {
   pool_.run([&](int worker) {
     if (worker >= batch) return;
     CpuLane& lane = *lanes_[static_cast<size_t>(worker)];
@@ -166,6 +172,7 @@ void CpuBackend::run(const Pass& pass, int batch, int window, const int32_t* inp
       body(lane, slice);
     }
   });
+  return 0;
 }
 
 void CpuBackend::zero_gradients() {
@@ -186,7 +193,7 @@ void CpuBackend::fold_gradients() {
   });
 }
 
-double CpuBackend::optimizer_step(const AdamW& adamw) {
+Ticket CpuBackend::optimizer_step(const AdamW& adamw, double* found) {
   lanes_[0]->make_gradients();
   const std::vector<float*> shares = gradient_shares();
   const int count = static_cast<int>(shares.size());
@@ -201,27 +208,20 @@ double CpuBackend::optimizer_step(const AdamW& adamw) {
   double total = 0;
   for (double block : squares) total += block;
   const double norm = std::sqrt(total);
-  if (!std::isfinite(norm)) {
+  failed_ |= !std::isfinite(norm);
+  *found = failed_ && std::isfinite(norm) ? std::numeric_limits<double>::quiet_NaN() : norm;
+  if (failed_) {
     zero_gradients();
-    return norm;
+    return 0;
   }
-  AdamWStep step;
-  step.gradient_scale = adamw.clip > 0 ? static_cast<float>(std::min(1.0, adamw.clip / (norm + 1e-6))) : 1.f;
-  step.decay = static_cast<float>(1 - adamw.lr * adamw.weight_decay);
-  step.beta1 = static_cast<float>(adamw.beta1);
-  step.one_minus_beta1 = static_cast<float>(1 - adamw.beta1);
-  step.beta2 = static_cast<float>(adamw.beta2);
-  step.one_minus_beta2 = static_cast<float>(1 - adamw.beta2);
-  const double power = static_cast<double>(adamw.step);
-  step.step_size = static_cast<float>(adamw.lr / (1 - std::pow(adamw.beta1, power)));
-  step.root_scale = static_cast<float>(1 / std::sqrt(1 - std::pow(adamw.beta2, power)));
-  step.epsilon = static_cast<float>(adamw.epsilon);
+  const AdamWStep step = make_adamw_step(adamw);
+  const float coefficient = static_cast<float>(clip_coefficient(adamw.clip, norm));
   pool_.split(blocks, [&](int64_t begin, int64_t end, int) {
-    kernels().adamw(step, weights_.floats(), moment1_.floats(), moment2_.floats(), shares.data(), count,
+    kernels().adamw(step, coefficient, weights_.floats(), moment1_.floats(), moment2_.floats(), shares.data(), count,
                     begin * gradient_block, std::min(size, end * gradient_block));
   });
   weights_changed();
-  return norm;
+  return 0;
 }
 
 }  // namespace aot::cpu

@@ -31,11 +31,12 @@ class CpuBackend final : public Backend {
   void weights_changed() override;
   int slice_batch(int) const override { return 1; }
   void reserve(size_t workspace) override;
-  void run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets, float* losses,
-           const std::function<void(Lane&, const Slice&)>& body) override;
+  Ticket run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets, float* losses,
+             const std::function<void(Lane&, const Slice&)>& body) override;
   void zero_gradients() override;
   void fold_gradients() override;
-  double optimizer_step(const AdamW& adamw) override;
+  Ticket optimizer_step(const AdamW& adamw, double* norm) override;
+  void resume() override { failed_ = false; }
 
   // For the lanes.
   const Kernels& kernels() const { return isa_.kernels; }
@@ -61,6 +62,7 @@ class CpuBackend final : public Backend {
   std::vector<PackJob> pack_jobs_;
   std::vector<std::unique_ptr<CpuLane>> lanes_;
   size_t workspace_ = 0;
+  bool failed_ = false;  // a norm was not finite
 };
 
 }  // namespace aot::cpu

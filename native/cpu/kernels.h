@@ -1,4 +1,4 @@
-// defines: aot::cpu::Kernels, aot::cpu::Scratch, aot::cpu::KeepBits, aot::cpu::AttentionShape, aot::cpu::AdamWStep
+// defines: aot::cpu::Kernels, aot::cpu::Scratch, aot::cpu::KeepBits, aot::cpu::AttentionShape
 //
 // What the kernels of every instruction set offer: one table of functions over plain pointers. The kernel sources are
 // compiled once for each instruction set, each time in a namespace of its own; they use nothing from the standard
@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backend/adamw_step.h"
 #include "backend/dtype.h"
 #include "cpu/memory.h"
 
@@ -60,16 +61,6 @@ struct AttentionShape {
   int heads = 0;
   int head_dim = 0;
   int width() const { return heads * head_dim; }
-};
-
-// One AdamW step's constants, bias corrections worked in.
-struct AdamWStep {
-  float gradient_scale = 1;  // clipping
-  float decay = 1;           // 1 - lr * weight_decay
-  float beta1 = 0, one_minus_beta1 = 0, beta2 = 0, one_minus_beta2 = 0;
-  float step_size = 0;   // lr / (1 - beta1^step)
-  float root_scale = 0;  // 1 / sqrt(1 - beta2^step)
-  float epsilon = 0;
 };
 
 struct Kernels {
@@ -126,9 +117,9 @@ struct Kernels {
 
   // shares[0][i] = sum of shares[*][i], in order, for i in [begin, end); returns the sum of squares.
   double (*sum_gradients)(float* const* shares, int count, int64_t begin, int64_t end);
-  // Steps weights and moments by shares[0] and zeroes all shares.
-  void (*adamw)(const AdamWStep&, float* weights, float* moment1, float* moment2, float* const* shares, int count,
-                int64_t begin, int64_t end);
+  // Steps weights and moments by coefficient * shares[0] and zeroes all shares.
+  void (*adamw)(const AdamWStep&, float coefficient, float* weights, float* moment1, float* moment2,
+                float* const* shares, int count, int64_t begin, int64_t end);
 };
 
 inline constexpr int64_t element_bits_bytes(int64_t count) { return (count + 63 + 63) / 64 * 8 + 8; }

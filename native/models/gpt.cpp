@@ -131,10 +131,11 @@ void Gpt::forward(Lane& lane, const Slice& slice, const Activations& activations
                   const std::vector<Cache>* caches) const {
   Tensor x = activations.embedded;
   lane.embedding_forward(slice, token_embedder_, position_embedder_, first_position, embedding_dropout_, x);
+  lane.layernorm_forward(x, blocks_[0].ln_1_weight, blocks_[0].ln_1_bias, activations.blocks[0].normed_1,
+                         activations.blocks[0].stats_1);
   for (size_t i = 0; i < blocks_.size(); i++) {
     const Block& block = blocks_[i];
     const BlockActivations& to = activations.blocks[i];
-    lane.layernorm_forward(x, block.ln_1_weight, block.ln_1_bias, to.normed_1, to.stats_1);
     lane.linear_forward(to.normed_1, block.in_proj_weight, block.in_proj_bias, to.qkv);
     if (caches) {
       for (int row = 0; row < slice.window; row++) {
@@ -144,15 +145,19 @@ void Gpt::forward(Lane& lane, const Slice& slice, const Activations& activations
     } else {
       lane.attention_forward(slice, to.qkv, n_heads_, block.attention_dropout, to.attended, to.lse);
     }
-    lane.linear_residual_forward(slice, to.attended, block.out_proj_weight, block.out_proj_bias, x,
-                                 block.attention_output_dropout, to.middle);
-    lane.layernorm_forward(to.middle, block.ln_2_weight, block.ln_2_bias, to.normed_2, to.stats_2);
+    lane.linear_residual_layernorm_forward(slice, to.attended, block.out_proj_weight, block.out_proj_bias, x,
+                                           block.attention_output_dropout, to.middle, block.ln_2_weight,
+                                           block.ln_2_bias, to.normed_2, to.stats_2);
     lane.linear_gelu_forward(to.normed_2, block.c_fc_weight, block.c_fc_bias, to.hidden, to.gelu_slope);
-    lane.linear_residual_forward(slice, to.hidden, block.c_proj_weight, block.c_proj_bias, to.middle,
-                                 block.mlp_output_dropout, to.output);
+    // Fused with the layernorm that reads the output: the next block's first, or the last.
+    const bool last = i + 1 == blocks_.size();
+    lane.linear_residual_layernorm_forward(
+        slice, to.hidden, block.c_proj_weight, block.c_proj_bias, to.middle, block.mlp_output_dropout, to.output,
+        last ? ln_f_weight_ : blocks_[i + 1].ln_1_weight, last ? ln_f_bias_ : blocks_[i + 1].ln_1_bias,
+        last ? activations.normed : activations.blocks[i + 1].normed_1,
+        last ? activations.stats : activations.blocks[i + 1].stats_1);
     x = to.output;
   }
-  lane.layernorm_forward(x, ln_f_weight_, ln_f_bias_, activations.normed, activations.stats);
 }
 
 void Gpt::loss(Lane& lane, const Slice& slice) const {

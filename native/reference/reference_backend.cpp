@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <new>
 
 #include "backend/error.h"
+#include "backend/memory.h"
 #include "reference/reference_lane.h"
 
 namespace aot {
@@ -19,6 +21,8 @@ class ReferenceBackend final : public Backend {
  public:
   ReferenceBackend(const ParameterTable& table, BackendOptions options)
       : Backend(table), precision_(options.precision), lane_(table, blocks_) {
+    require_memory(4.0 * sizeof(float) * static_cast<double>(table.block_size()),
+                   "a model of " + std::to_string(table.element_count()) + " parameters with its optimizer");
     for (std::vector<float>* block : {&blocks_.weights, &blocks_.gradients, &blocks_.moment1, &blocks_.moment2}) {
       block->resize(static_cast<size_t>(table.block_size()));
     }
@@ -46,6 +50,7 @@ class ReferenceBackend final : public Backend {
 
   void reserve(size_t workspace) override {
     if (workspace <= workspace_bytes_) return;
+    require_memory(static_cast<double>(workspace), "the activations of this batch");
     workspace_.reset();
     workspace_bytes_ = 0;
     workspace_.reset(std::aligned_alloc(256, (workspace + 255) / 256 * 256));
@@ -53,8 +58,8 @@ class ReferenceBackend final : public Backend {
     workspace_bytes_ = workspace;
   }
 
-  void run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets, float* losses,
-           const std::function<void(Lane&, const Slice&)>& body) override {
+  Ticket run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets, float* losses,
+             const std::function<void(Lane&, const Slice&)>& body) override {
     for (int sequence = 0; sequence < batch; sequence++) {
       const int64_t at = static_cast<int64_t>(sequence) * window;
       Slice slice;
@@ -68,20 +73,24 @@ class ReferenceBackend final : public Backend {
       lane_.begin(pass, workspace_.get(), workspace_bytes_);
       body(lane_, slice);
     }
+    return 0;
   }
 
   void zero_gradients() override { std::fill(blocks_.gradients.begin(), blocks_.gradients.end(), 0.0f); }
 
   void fold_gradients() override {}  // there is but one lane
 
-  double optimizer_step(const AdamW& adamw) override {
+  Ticket optimizer_step(const AdamW& adamw, double* found) override {
     double squares = 0;
     for (float gradient : blocks_.gradients) squares += static_cast<double>(gradient) * gradient;
     const double norm = std::sqrt(squares);
-    if (std::isfinite(norm)) update(adamw, norm);
+    failed_ |= !std::isfinite(norm);
+    *found = failed_ && std::isfinite(norm) ? std::numeric_limits<double>::quiet_NaN() : norm;
+    if (!failed_) update(adamw, norm);
     zero_gradients();
-    return norm;
+    return 0;
   }
+  void resume() override { failed_ = false; }
 
  private:
   void update(const AdamW& adamw, double norm) {
@@ -117,6 +126,7 @@ class ReferenceBackend final : public Backend {
   ReferenceLane lane_;
   std::unique_ptr<void, Free> workspace_;
   size_t workspace_bytes_ = 0;
+  bool failed_ = false;  // a norm was not finite
 };
 
 }  // namespace

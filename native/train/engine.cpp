@@ -12,9 +12,6 @@ namespace aot {
 Engine::Engine(const EngineOptions& options) : options_(options) {
   model_ = make_model(options.model, options.params, options.precision);
   options_.params = model_->params();
-  // The four blocks; a backend checks what it needs beyond them.
-  require_memory(4.0 * sizeof(float) * static_cast<double>(table().block_size()),
-                 "a model of " + std::to_string(table().element_count()) + " parameters with its optimizer");
   backend_ = make_backend(options.device, table(), {options.precision, options.threads});
 }
 
@@ -66,11 +63,8 @@ void Engine::check_targets(std::span<const int32_t> inputs, std::span<const int3
   check_ids(targets, "targets");
 }
 
-void Engine::reserve(Model::Use use, int batch, int window, double result_bytes) {
-  const size_t workspace = model_->workspace(use, backend_->slice_batch(batch), window);
-  require_memory(static_cast<double>(workspace) + result_bytes,
-                 result_bytes > 0 ? "the logits of this batch" : "the activations of this batch");
-  backend_->reserve(workspace);
+void Engine::reserve(Model::Use use, int batch, int window) {
+  backend_->reserve(model_->workspace(use, backend_->slice_batch(batch), window));
 }
 
 void Engine::forward(std::span<const int32_t> inputs, int64_t batch, std::span<float> logits) {
@@ -81,7 +75,8 @@ void Engine::forward(std::span<const int32_t> inputs, int64_t batch, std::span<f
          "logits must have room for " + std::to_string(row * static_cast<size_t>(batch)) + " numbers");
   }
   // The caller's array is new: its memory is taken up as it is written.
-  reserve(Model::Use::logits, static_cast<int>(batch), window, static_cast<double>(logits.size_bytes()));
+  require_memory(static_cast<double>(logits.size_bytes()), "the logits of this batch");
+  reserve(Model::Use::logits, static_cast<int>(batch), window);
   backend_->run({}, static_cast<int>(batch), window, inputs.data(), nullptr, nullptr,
                 [&](Lane& lane, const Slice& slice) {
                   model_->logits(lane, slice, logits.data() + row * static_cast<size_t>(slice.first));
@@ -93,13 +88,15 @@ std::vector<float> Engine::evaluate(std::span<const int32_t> inputs, std::span<c
   check_targets(inputs, targets);
   reserve(Model::Use::loss, static_cast<int>(batch), window);
   std::vector<float> losses(inputs.size());
-  backend_->run({}, static_cast<int>(batch), window, inputs.data(), targets.data(), losses.data(),
-                [&](Lane& lane, const Slice& slice) { model_->loss(lane, slice); });
+  Pass pass;
+  pass.graph = "loss";
+  backend_->wait(backend_->run(pass, static_cast<int>(batch), window, inputs.data(), targets.data(), losses.data(),
+                               [&](Lane& lane, const Slice& slice) { model_->loss(lane, slice); }));
   return losses;
 }
 
-double Engine::accumulate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch,
-                          double scale) {
+Engine::Pending Engine::accumulate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch,
+                                   double scale) {
   const int window = check_batch(inputs, batch);
   check_targets(inputs, targets);
   if (!std::isfinite(static_cast<float>(scale))) fail(ErrorCode::config, "scale must be a finite number");
@@ -111,46 +108,59 @@ double Engine::accumulate(std::span<const int32_t> inputs, std::span<const int32
   pass.seed = options_.seed;
   pass.minibatch = minibatch_;
   pass.loss_scale = static_cast<float>(scale);
-  std::vector<float> losses(inputs.size());
+  pass.graph = "loss and gradients";
+  const auto losses = std::make_shared<std::vector<float>>(inputs.size());
   const bool spoilt_before = spoilt_;
   spoilt_ = true;  // until it has gone through
-  backend_->run(pass, static_cast<int>(batch), window, inputs.data(), targets.data(), losses.data(),
-                [&](Lane& lane, const Slice& slice) { model_->loss_backward(lane, slice); });
+  const Ticket ticket =
+      backend_->run(pass, static_cast<int>(batch), window, inputs.data(), targets.data(), losses->data(),
+                    [&](Lane& lane, const Slice& slice) { model_->loss_backward(lane, slice); });
+  spoilt_ = spoilt_before;
   minibatch_++;
   pending_++;
-  double sum = 0;
-  for (float loss : losses) sum += loss;
-  const double loss = sum / static_cast<double>(losses.size());
-  if (!std::isfinite(loss)) {
-    fail(ErrorCode::numeric, "the loss of minibatch " + std::to_string(minibatch_ - 1) +
-                                 " is not a finite number: resume from a checkpoint with a smaller lr");
-  }
-  spoilt_ = spoilt_before;
-  return loss;
+  return [this, losses, ticket, number = pass.minibatch, step = steps_issued_] {
+    backend_->wait(ticket);
+    double sum = 0;
+    for (float loss : *losses) sum += loss;
+    const double loss = sum / static_cast<double>(losses->size());
+    if (!std::isfinite(loss)) {
+      if (step == steps_issued_) spoilt_ = true;  // an optimizer step since then has cleared the gradients
+      fail(ErrorCode::numeric, "the loss of minibatch " + std::to_string(number) +
+                                   " is not a finite number: resume from a checkpoint with a smaller lr");
+    }
+    return loss;
+  };
 }
 
-double Engine::optimizer_step(double lr, double clip) {
+Engine::Pending Engine::optimizer_step(double lr, double clip) {
   if (!(lr >= 0 && std::isfinite(lr))) fail(ErrorCode::config, "lr must be a finite number from 0 on");
   if (!std::isfinite(clip)) fail(ErrorCode::config, "clip must be a finite number (0 or less: no clipping)");
   AdamW adamw;
   adamw.lr = lr;
   adamw.clip = clip;
   adamw.step = optimizer_steps_ + 1;
-  double norm = std::numeric_limits<double>::quiet_NaN();
+  const auto norm = std::make_shared<double>(std::numeric_limits<double>::quiet_NaN());
+  Ticket ticket = 0;
   if (spoilt_) {
     backend_->zero_gradients();
   } else {
-    norm = backend_->optimizer_step(adamw);
+    ticket = backend_->optimizer_step(adamw, norm.get());
   }
   spoilt_ = false;
   pending_ = 0;
-  if (!std::isfinite(norm)) {
-    fail(ErrorCode::numeric,
-         "the gradient at optimizer step " + std::to_string(adamw.step) +
-             " is not finite: the weights are as before; resume from a checkpoint with a smaller lr");
-  }
+  steps_issued_++;
   optimizer_steps_++;
-  return norm;
+  return [this, norm, ticket, number = adamw.step] {
+    backend_->wait(ticket);
+    if (!std::isfinite(*norm)) {
+      optimizer_steps_--;
+      backend_->resume();
+      fail(ErrorCode::numeric,
+           "the gradient at optimizer step " + std::to_string(number) +
+               " is not finite: the weights are as before; resume from a checkpoint with a smaller lr");
+    }
+    return *norm;
+  };
 }
 
 std::vector<float> Engine::read(Block block, ParameterId id) {

@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -34,6 +35,9 @@ struct GenerateOptions {
 // Every method checks what it is given: ids and shapes are AOT_DATA, options AOT_CONFIG.
 class Engine {
  public:
+  // What a call will give when it is waited for; in the order of the calls, once each.
+  using Pending = std::function<double()>;
+
   static std::unique_ptr<Engine> create(const EngineOptions& options);
   // The exact state that save() wrote; precision, model and seed are those of the files.
   static std::unique_ptr<Engine> load(const std::string& folder, const std::string& device, int threads);
@@ -51,13 +55,15 @@ class Engine {
   void forward(std::span<const int32_t> inputs, int64_t batch, std::span<float> logits);
   // Nats of each token, [batch, T].
   std::vector<float> evaluate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch);
-  // Adds scale * the gradient of the mean loss, dropout on, and returns that loss (nats per token, before scaling).
+  // Adds scale * the gradient of the mean loss, dropout on. The wait gives that loss (nats per token, before scaling).
   // A loss that is not finite is AOT_NUMERIC; the gradients are spoilt then: save() refuses, and the optimizer step
   // clears them and fails.
-  double accumulate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch, double scale);
-  // Clip, AdamW, gradients to zero; the global norm before clipping. AOT_NUMERIC when that is not finite: then only
-  // the gradients are touched.
-  double optimizer_step(double lr, double clip);
+  Pending accumulate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch, double scale);
+  // Clip, AdamW, gradients to zero. The wait gives the global norm before clipping; AOT_NUMERIC when that is not
+  // finite: then only the gradients are touched, by this step and by those that were issued since.
+  Pending optimizer_step(double lr, double clip);
+  // Whether calls return before the work is done, so that the next should be made before this one is waited for.
+  bool works_ahead() const { return backend_->works_ahead(); }
   // Continues a prompt, which begins with the token that every window begins with (BOS), and gives the new tokens. Past
   // attn_length the oldest tokens fall out and the window is computed anew from position 0.
   std::vector<int32_t> generate(std::span<const int32_t> prompt, const GenerateOptions& options);
@@ -75,7 +81,7 @@ class Engine {
   void check_ids(std::span<const int32_t> ids, const char* what) const;
   void check_targets(std::span<const int32_t> inputs, std::span<const int32_t> targets) const;
   // AOT_MEMORY when the activations, and so many bytes of results beside them, do not fit.
-  void reserve(Model::Use use, int batch, int window, double result_bytes = 0);
+  void reserve(Model::Use use, int batch, int window);
   void write(Block block, ParameterId id, std::span<const float> values);
   void write_all(Block block, const SafetensorsReader& file, const std::string& prefix);
   void read_weights(const SafetensorsReader& file);
@@ -89,8 +95,9 @@ class Engine {
   std::unique_ptr<Backend> backend_;
   std::atomic<uint32_t> minibatch_ = 0;
   std::atomic<int64_t> optimizer_steps_ = 0;
-  int64_t pending_ = 0;  // minibatches in the gradients
-  bool spoilt_ = false;  // the gradients hold a minibatch that failed or was not finite
+  int64_t pending_ = 0;       // minibatches in the gradients
+  int64_t steps_issued_ = 0;  // optimizer steps, those that failed too
+  bool spoilt_ = false;       // the gradients hold a minibatch that failed or was not finite
 };
 
 }  // namespace aot

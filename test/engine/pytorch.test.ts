@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Engine } from '../../ts/index.js'
 import { packageRoot } from '../../ts/native.js'
+import { devices } from '../devices.js'
 import { readSafetensors, type Tensor, writeSafetensors } from '../goldens/safetensors.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'aot-pytorch-'))
@@ -76,7 +77,7 @@ const create = (golden: Golden, device: string) =>
     weights: golden.weights,
   })
 
-for (const device of ['reference', 'cpu']) {
+for (const device of devices) {
   for (const name of ['two_layers', 'head_dim_38']) {
     test(`${name} on ${device}: logits, loss and gradients`, async (t) => {
       const golden = load(name)

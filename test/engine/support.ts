@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { Engine, type EngineOptions, type ModelParams } from '../../ts/index.js'
 
-export const devices = ['reference', 'cpu']
+export { devices } from '../devices.js'
 
 export const tiny: ModelParams = {
   vocab_size: 43,

@@ -1,6 +1,5 @@
 import test from 'ava'
-import { native } from '../../ts/native.js'
-import { compareWithReference, isas, normal } from './harness.js'
+import { compareWithReference, normal, runners } from './harness.js'
 
 const width = 1037
 function inputs(scale = 1): [Float32Array, Float32Array, Float32Array, Float32Array] {
@@ -24,9 +23,8 @@ test('adamw agrees with the reference, clipped and not', (t) => {
 test('the first step from zero moments, by hand', (t) => {
   // m = 0.1 g, v = 0.001 g^2, both corrected to g and g^2: the step is lr * sign(g) after the decay 1 - lr * 0.01.
   const zero = new Float32Array(2)
-  for (const isa of isas) {
-    const got = native.runOp(
-      'cpu',
+  for (const { run } of runners) {
+    const got = run(
       'fp32',
       'adamw',
       { width: 2 },
@@ -35,7 +33,6 @@ test('the first step from zero moments, by hand', (t) => {
         lr: 0.5,
         clip: 1,
         weightDecay: 0.01,
-        isa,
       },
     )
     t.true(Math.abs((got.norm?.[0] as number) - 0.5) < 1e-7)
@@ -53,11 +50,11 @@ test('the clip coefficient is clip / (norm + 1e-6), at most 1', (t) => {
     [1, 1],
     [0, 1],
   ] as const) {
-    for (const isa of isas) {
-      const got = native.runOp('cpu', 'fp32', 'adamw', { width: 2 }, [zero, gradients, zero, zero], { clip, isa })
+    for (const { name: runner, run } of runners) {
+      const got = run('fp32', 'adamw', { width: 2 }, [zero, gradients, zero, zero], { clip })
       // m = 0.1 g
       const found = (got.moment1?.[0] as number) / 3e-8
-      t.true(Math.abs(found - coefficient) < 1e-4, `${isa}, clip ${clip}: ${found}`)
+      t.true(Math.abs(found - coefficient) < 1e-4, `${runner}, clip ${clip}: ${found}`)
     }
   }
 })
@@ -66,9 +63,9 @@ test('a gradient that is not finite touches neither weights nor moments', (t) =>
   for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
     const [weights, gradients, moment1, moment2] = inputs()
     gradients[1000] = bad
-    for (const isa of isas) {
-      const options = { lr: 0.1, clip: 1, isa }
-      const got = native.runOp('cpu', 'fp32', 'adamw', { width }, [weights, gradients, moment1, moment2], options)
+    for (const { run } of runners) {
+      const options = { lr: 0.1, clip: 1 }
+      const got = run('fp32', 'adamw', { width }, [weights, gradients, moment1, moment2], options)
       t.deepEqual(got.weights, weights)
       t.deepEqual(got.moment1, moment1)
       t.deepEqual(got.moment2, moment2)

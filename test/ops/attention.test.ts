@@ -1,15 +1,17 @@
 import test from 'ava'
 import { type NativeOpShape, native } from '../../ts/native.js'
+import { devices } from '../devices.js'
 import {
   assertClose,
   assertGradient,
   compareWithReference,
   dot,
-  isas,
   makeInputs,
   normal,
   type Precision,
   precisions,
+  runners,
+  runOp,
 } from './harness.js'
 
 const shapes: NativeOpShape[] = [
@@ -66,19 +68,19 @@ test('scores of several hundred lose no digits', (t) => {
   const dout = normal(40 * 16, 33)
   const reference = native.runOp('reference', 'fp32', 'attention_forward', shape, [qkv])
   t.true((reference.lse?.[39] as number) > 290)
-  for (const isa of isas) {
-    const { out } = native.runOp('cpu', 'fp32', 'attention_forward', shape, [qkv], { isa })
+  for (const { name: runner, run } of runners) {
+    const { out } = run('fp32', 'attention_forward', shape, [qkv])
     const worst = (out as Float32Array).reduce(
       (w, x, i) => Math.max(w, Math.abs(x - (reference.out?.[i] as number))),
       0,
     )
     // fp32 scores near 300 are exact to 1.5e-5, and no softmax can be better than that.
-    t.true(worst < 6e-5, `${isa}: off by ${worst}`)
+    t.true(worst < 6e-5, `${runner}: off by ${worst}`)
     const inputs = [qkv, reference.out, reference.lse, dout] as Float32Array[]
     const want = native.runOp('reference', 'fp32', 'attention_backward', shape, inputs).dqkv as Float32Array
-    const got = native.runOp('cpu', 'fp32', 'attention_backward', shape, inputs, { isa }).dqkv as Float32Array
+    const got = run('fp32', 'attention_backward', shape, inputs).dqkv as Float32Array
     const off = got.reduce((w, x, i) => Math.max(w, Math.abs(x - (want[i] as number))), 0)
-    t.true(off < 1e-3, `${isa}: gradient off by ${off}`)
+    t.true(off < 1e-3, `${runner}: gradient off by ${off}`)
   }
 })
 
@@ -88,27 +90,27 @@ test('the gradient of a lone key is exactly 0', (t) => {
   const dout = normal(8, 35)
   for (const precision of precisions) {
     const { out, lse } = native.runOp('reference', precision, 'attention_forward', shape, [qkv])
-    for (const isa of isas) {
+    for (const { name: runner, run } of runners) {
       const inputs = [qkv, out, lse, dout] as Float32Array[]
-      const { dqkv } = native.runOp('cpu', precision, 'attention_backward', shape, inputs, { isa })
+      const { dqkv } = run(precision, 'attention_backward', shape, inputs)
       t.true(
         (dqkv as Float32Array).slice(0, 16).every((x) => x === 0),
-        `${isa} ${precision}`,
+        `${runner} ${precision}`,
       )
     }
   }
 })
 
-for (const device of ['cpu', 'reference']) {
+for (const device of devices) {
   test(`the gradient of attention agrees with finite differences on ${device}`, (t) => {
     const shape = { batch: 2, window: 5, width: 6, heads: 2 }
     const [qkv] = makeInputs('attention_forward', shape) as [Float32Array]
     const dout = normal(60, 36)
-    const { out, lse } = native.runOp(device, 'fp32', 'attention_forward', shape, [qkv], options)
+    const { out, lse } = runOp(device, 'fp32', 'attention_forward', shape, [qkv], options)
     const inputs = [qkv, out, lse, dout] as Float32Array[]
-    const { dqkv } = native.runOp(device, 'fp32', 'attention_backward', shape, inputs, options)
+    const { dqkv } = runOp(device, 'fp32', 'attention_backward', shape, inputs, options)
     assertGradient(t, 'qkv', qkv, dqkv as Float32Array, (v) =>
-      dot(native.runOp(device, 'fp32', 'attention_forward', shape, [v], options).out as Float32Array, dout),
+      dot(runOp(device, 'fp32', 'attention_forward', shape, [v], options).out as Float32Array, dout),
     )
   })
 }

@@ -1,6 +1,5 @@
 import test from 'ava'
-import { native } from '../../ts/native.js'
-import { compareWithReference, isas } from './harness.js'
+import { compareWithReference, type Runner, reference, runners } from './harness.js'
 
 /** Philox 4x32-10 and the numbering of native/backend/rng.h, once more. */
 function philox(counter: number[], seed: bigint): number[] {
@@ -23,7 +22,7 @@ test('philox gives the published numbers', (t) => {
 })
 
 const seed = 0x1234567890abc
-const devices = [{ device: 'reference', isa: '' }, ...isas.map((isa) => ({ device: 'cpu', isa }))]
+const everywhere = [reference, ...runners]
 
 test('elements are dropped by their place in the global batch', (t) => {
   const [rate, site, minibatch, firstRow] = [0.35, 7, 12, 3]
@@ -41,14 +40,14 @@ test('elements are dropped by their place in the global batch', (t) => {
       return word < threshold ? 0 : 1
     })
     t.true(want.includes(0) && want.includes(1))
-    for (const { device, isa } of devices) {
-      const options = { rate, site, minibatch, firstRow, seed, isa }
+    for (const { name: runner, run } of everywhere) {
+      const options = { rate, site, minibatch, firstRow, seed }
       const inputs = [new Float32Array(shape.width), new Float32Array(size).fill(1)]
-      const { dy } = native.runOp(device, 'fp32', 'dropout_backward', shape, inputs, options)
+      const { dy } = run('fp32', 'dropout_backward', shape, inputs, options)
       t.deepEqual(
         (dy as Float32Array).map((x) => (x === 0 ? 0 : 1)),
         want,
-        `${device} ${isa}`,
+        runner,
       )
       t.true((dy as Float32Array).every((x) => x === 0 || Math.abs(x - 1 / (1 - rate)) < 1e-6))
     }
@@ -60,11 +59,13 @@ test('the places of elements past 2^34 count as well', (t) => {
   const firstRow = 2 ** 19
   const size = 64 * 1024
   const inputs = [new Float32Array(1024), new Float32Array(size).fill(1)]
-  const run = (device: string, isa: string, at: number) =>
-    native.runOp(device, 'fp32', 'dropout_backward', shape, inputs, { rate: 0.5, seed, firstRow: at, isa }).dy
-  const want = run('reference', '', firstRow)
-  for (const isa of isas) t.deepEqual(run('cpu', isa, firstRow), want, isa)
-  t.notDeepEqual(run('cpu', isas[0] as string, 0), want)
+  const masks = ({ run }: Runner, at: number) =>
+    run('fp32', 'dropout_backward', shape, inputs, { rate: 0.5, seed, firstRow: at }).dy
+  const want = masks(reference, firstRow)
+  for (const runner of runners) {
+    t.deepEqual(masks(runner, firstRow), want, runner.name)
+    t.notDeepEqual(masks(runner, 0), want)
+  }
 })
 
 test('attention probabilities are dropped by their counters', (t) => {
@@ -91,13 +92,13 @@ test('attention probabilities are dropped by their counters', (t) => {
       }
     }
   }
-  for (const { device, isa } of devices) {
-    const options = { rate, site, minibatch, firstRow, seed, isa }
-    const { out } = native.runOp(device, 'fp32', 'attention_forward', shape, [qkv], options)
+  for (const { name: runner, run } of everywhere) {
+    const options = { rate, site, minibatch, firstRow, seed }
+    const { out } = run('fp32', 'attention_forward', shape, [qkv], options)
     t.deepEqual(
       (out as Float32Array).map((x) => (x === 0 ? 0 : 1)),
       want,
-      `${device} ${isa}`,
+      runner,
     )
   }
 })

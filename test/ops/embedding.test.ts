@@ -1,6 +1,7 @@
 import test from 'ava'
 import { type NativeOpShape, native } from '../../ts/native.js'
-import { assertGradient, compareWithReference, dot, makeInputs, normal } from './harness.js'
+import { devices } from '../devices.js'
+import { assertGradient, compareWithReference, dot, makeInputs, normal, runOp } from './harness.js'
 
 const options = { rate: 0.2, site: 0, seed: 123456789, minibatch: 3, firstRow: 2 }
 const shapes: NativeOpShape[] = [
@@ -17,14 +18,14 @@ for (const name of ['embedding_forward', 'embedding_backward']) {
   })
 }
 
-for (const device of ['cpu', 'reference']) {
+for (const device of devices) {
   test(`embedding gradients agree with finite differences on ${device}`, (t) => {
     const shape = { batch: 2, window: 4, width: 5, vocabulary: 3 }
     const [ids, token, position] = makeInputs('embedding_forward', shape) as [Float32Array, Float32Array, Float32Array]
     const dx = normal(40, 20)
     const loss = (a: Float32Array, b: Float32Array) =>
-      dot(native.runOp(device, 'fp32', 'embedding_forward', shape, [ids, a, b], options).x as Float32Array, dx)
-    const result = native.runOp(device, 'fp32', 'embedding_backward', shape, [ids, token, position, dx], options)
+      dot(runOp(device, 'fp32', 'embedding_forward', shape, [ids, a, b], options).x as Float32Array, dx)
+    const result = runOp(device, 'fp32', 'embedding_backward', shape, [ids, token, position, dx], options)
     assertGradient(t, 'token', token, result.token as Float32Array, (v) => loss(v, position))
     assertGradient(t, 'position', position, result.position as Float32Array, (v) => loss(token, v))
   })

@@ -5,7 +5,7 @@
  */
 import test from 'ava'
 import { native } from '../../ts/native.js'
-import { isas, makeInputs, normal, type Precision, precisions, rms } from './harness.js'
+import { makeInputs, normal, type Precision, precisions, rms, runners } from './harness.js'
 
 const f = Math.fround
 const scratch = new DataView(new ArrayBuffer(4))
@@ -129,10 +129,10 @@ for (const [name, loops] of Object.entries(naive)) {
         const allowed =
           2 * error(values, want) + (precision === 'bf16' && output === 'y' ? 2 ** -10 : 2 ** -25) * rms(want)
         t.true(allowed > 0)
-        for (const isa of isas) {
-          const got = native.runOp('cpu', precision, name, size, inputs, { isa })[output] as Float32Array
+        for (const { name: runner, run } of runners) {
+          const got = run(precision, name, size, inputs)[output] as Float32Array
           const off = error(got, want)
-          t.true(off <= allowed, `${isa} ${precision} ${output}: error ${off}, allowed ${allowed}`)
+          t.true(off <= allowed, `${runner} ${precision} ${output}: error ${off}, allowed ${allowed}`)
         }
       }
     }

@@ -1,12 +1,11 @@
 /** What the tests of single ops share: values, the comparison of a device with the reference, finite differences. */
 import type { ExecutionContext } from 'ava'
-import { type NativeOp, type NativeOpOptions, type NativeOpShape, native } from '../../ts/native.js'
+import { type NativeOp, type NativeOpOptions, type NativeOpShape, native, nativeFor } from '../../ts/native.js'
+import { devices } from '../devices.js'
 
 export type Precision = 'fp32' | 'bf16'
 export type Outputs = Record<string, Float32Array>
 export const precisions: Precision[] = ['fp32', 'bf16']
-export const isas = native.availableIsas()
-
 const ops = new Map(native.listOps().map((op) => [op.name, op]))
 
 export function findOp(name: string): NativeOp {
@@ -14,6 +13,66 @@ export function findOp(name: string): NativeOp {
   if (op === undefined) throw new Error(`no op ${name}`)
   return op
 }
+
+/** One way to run an op: an instruction set of the cpu, the emulated device, a GPU. */
+export interface Runner {
+  name: string
+  run(
+    precision: Precision,
+    op: string,
+    shape: NativeOpShape,
+    inputs: Float32Array[],
+    options?: NativeOpOptions,
+  ): Outputs
+}
+
+/** Runs an op on any device: `reference`, `cpu`, `emulated`, `cuda:0`. */
+export function runOp(device: string, ...call: Parameters<Runner['run']>): Outputs {
+  return nativeFor(device).runOp(device, ...call)
+}
+
+const emulations = [0, 1, 7].flatMap((order) => [false, true].map((copyAtOnce) => ({ order, copyAtOnce })))
+
+/** Under every order of threads and both kinds of copies, which must give the same bits. */
+function runEmulated(...call: Parameters<Runner['run']>): Outputs {
+  const { setEmulation } = nativeFor('emulated')
+  let first: Outputs | undefined
+  try {
+    for (const emulation of emulations) {
+      setEmulation(emulation)
+      const outputs = runOp('emulated', ...call)
+      first ??= outputs
+      for (const [name, values] of Object.entries(outputs)) {
+        const want = new Uint32Array((first[name] as Float32Array).buffer)
+        const at = new Uint32Array(values.buffer).findIndex((bits, i) => bits !== want[i])
+        if (at >= 0) {
+          throw new Error(
+            `emulated: ${call[1]} ${call[0]} ${JSON.stringify(call[2])}: ${name}[${at}] is ${values[at]} under ` +
+              `${JSON.stringify(emulation)}, ${first[name]?.[at]} under ${JSON.stringify(emulations[0])}`,
+          )
+        }
+      }
+    }
+  } finally {
+    setEmulation({})
+  }
+  return first as Outputs
+}
+
+export const reference: Runner = { name: 'reference', run: (...call) => runOp('reference', ...call) }
+
+/** Every other way to run an op. */
+export const runners: Runner[] = [
+  ...native.availableIsas().map((isa): Runner => {
+    return {
+      name: isa,
+      run: (p, op, shape, inputs, options) => runOp('cpu', p, op, shape, inputs, { ...options, isa }),
+    }
+  }),
+  ...devices
+    .filter((device) => device !== 'reference' && device !== 'cpu')
+    .map((name): Runner => ({ name, run: name === 'emulated' ? runEmulated : (...call) => runOp(name, ...call) })),
+]
 
 /** Reproducible random numbers: mulberry32. */
 export function random(seed: number): () => number {
@@ -114,7 +173,7 @@ export function assertClose(
   }
 }
 
-/** Compares every instruction set in both precisions with the reference. */
+/** Compares every runner in both precisions with the reference. */
 export function compareWithReference(
   t: ExecutionContext,
   name: string,
@@ -126,9 +185,9 @@ export function compareWithReference(
     for (const precision of precisions) {
       const inputs = makeInputs(name, shape, given(shape, precision))
       const reference = native.runOp('reference', precision, name, shape, inputs, options)
-      for (const isa of isas) {
-        const actual = native.runOp('cpu', precision, name, shape, inputs, { ...options, isa })
-        assertClose(t, name, precision, shape, actual, reference, isa)
+      for (const runner of runners) {
+        const actual = runner.run(precision, name, shape, inputs, options)
+        assertClose(t, name, precision, shape, actual, reference, runner.name)
       }
     }
   }

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { type NativeOpShape, native } from '../../ts/native.js'
-import { assertGradient, compareWithReference, dot, makeInputs, normal } from './harness.js'
+import { devices } from '../devices.js'
+import { assertGradient, compareWithReference, dot, makeInputs, normal, runOp } from './harness.js'
 
 const shapes: NativeOpShape[] = [1, 5, 16, 31, 48, 130, 380].map((width) => ({ batch: 2, window: 5, width }))
 
@@ -23,14 +24,14 @@ test('layernorm_backward agrees with the reference', (t) => {
   }
 })
 
-for (const device of ['cpu', 'reference']) {
+for (const device of devices) {
   test(`layernorm gradients agree with finite differences on ${device}`, (t) => {
     const shape = { batch: 2, window: 2, width: 9 }
     const [x, weight, bias] = makeInputs('layernorm_forward', shape) as [Float32Array, Float32Array, Float32Array]
     const dy = normal(36, 71)
     const loss = (a: Float32Array, b: Float32Array, c: Float32Array) =>
-      dot(native.runOp(device, 'fp32', 'layernorm_forward', shape, [a, b, c]).y as Float32Array, dy)
-    const result = native.runOp(device, 'fp32', 'layernorm_backward', shape, [
+      dot(runOp(device, 'fp32', 'layernorm_forward', shape, [a, b, c]).y as Float32Array, dy)
+    const result = runOp(device, 'fp32', 'layernorm_backward', shape, [
       x,
       weight,
       bias,

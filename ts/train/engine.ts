@@ -5,7 +5,7 @@ import { oneOf, path } from '../config/fields.js'
 import { nearest } from '../config/nearest.js'
 import { AotError } from '../errors.js'
 import { formatBytes } from '../logging/amounts.js'
-import { type NativeEngine, type NativeTensor, native } from '../native.js'
+import { type NativeEngine, type NativeTensor, nativeFor } from '../native.js'
 
 const param = z.number({ error: 'a number' })
 const device = z.string({ error: 'a device in quotes, as "cpu"' })
@@ -77,7 +77,7 @@ export interface ModelParams {
 export interface EngineOptions {
   model?: 'gpt' | undefined
   modelParams: ModelParams
-  /** `cpu` (default), or `reference`: plain loops, to compare with. */
+  /** `cpu` (default); `cuda:N`; `reference`, plain loops, and `emulated`, the CUDA kernels on the host, to compare with. */
   device?: string | undefined
   /** Default: fp32, on cuda bf16. */
   precision?: 'fp32' | 'bf16' | undefined
@@ -122,7 +122,7 @@ export class Engine {
     const precision = given.precision ?? (given.device.startsWith('cuda') ? 'bf16' : 'fp32')
     const modelParams: Record<string, number | null> = {}
     for (const [key, value] of Object.entries(given.modelParams)) if (value !== undefined) modelParams[key] = value
-    return new Engine(await native.Engine.create({ ...given, modelParams, precision }))
+    return new Engine(await nativeFor(given.device).Engine.create({ ...given, modelParams, precision }))
   }
 
   /** The exact state that save() wrote: to continue it on the same machine equals never having stopped, bit for bit. */
@@ -131,7 +131,7 @@ export class Engine {
     options: { device?: string | undefined; threads?: number | undefined } = {},
   ): Promise<Engine> {
     const given = check('Engine.load', loadOptions, options)
-    return new Engine(await native.Engine.load(check('Engine.load', path(), folder), given))
+    return new Engine(await nativeFor(given.device).Engine.load(check('Engine.load', path(), folder), given))
   }
 
   /** The options it was made with, defaults filled in. */

@@ -22,6 +22,9 @@ const clip = 1.0
 /** Validation takes about this part of the minibatches: one validation of valid_steps batches every valid_steps * 25. */
 const minibatchesPerValidBatch = 25
 
+/** Minibatches that are issued before the oldest of them is waited for, so that a GPU never waits for the loop. */
+const mostAhead = 2
+
 export interface LoopParts {
   run: ResolvedRun
   plan: Plan
@@ -50,6 +53,10 @@ export class TrainLoop {
   private gradNorm: number | null
   private validatedStep: number
   private validation: Validation | null = null
+  /** Minibatches that are issued, oldest first: each resolves when its loss and norm are counted. */
+  private readonly ahead: Promise<void>[] = []
+  /** When the last one was done, or the first issued. */
+  private clock = 0
   /** Since the last line of metrics, in this process. */
   private seconds = 0
   private tokens = 0
@@ -77,6 +84,8 @@ export class TrainLoop {
     const { plan, signal, progress } = this.parts
     for (;;) {
       const atEnd = this.step >= plan.steps
+      if (atEnd || signal?.aborted === true || this.anythingDue()) await this.settle(0)
+      this.log()
       // A stop leaves a validation that is due to the next start, which finds it undone in the state.
       if (signal?.aborted !== true && this.validationDue(atEnd)) await this.validate()
       const stop = signal?.aborted === true && !(atEnd && this.validatedStep === this.step)
@@ -86,43 +95,88 @@ export class TrainLoop {
         return this.result(true)
       }
       if (atEnd) break
-      await this.minibatch()
-      this.log()
+      this.minibatch()
+      await this.settle(mostAhead - 1)
     }
     // A run that had ended before is measured again for its result; its files stay as they are.
     this.validation ??= await this.evaluate()
     return this.result(false)
   }
 
-  private async minibatch(): Promise<void> {
-    const { engine, dataset, run, plan, progress } = this.parts
+  /** Issues the next minibatch, and the optimizer step when it is the last of one. */
+  private minibatch(): void {
+    const { engine, dataset, run, plan } = this.parts
     const { aggregate } = run.config.training_params
-    const started = performance.now()
-    const { loss } = await this.finite('its loss', 'loss', engine.accumulateFrom(dataset.train, 1 / aggregate))
-    if ((this.step + 1) % aggregate === 0) {
-      const lr = learningRate(this.optimizerSteps, run.schedule, plan)
-      const stepped = await this.finite('the gradient norm', 'gradNorm', engine.optimizerStep({ lr, clip }))
-      this.gradNorm = stepped.gradNorm
-      this.lr = lr
+    if (this.ahead.length === 0) this.clock = performance.now()
+    const found = engine.accumulateFrom(dataset.train, 1 / aggregate)
+    this.step++
+    let stepped: ReturnType<typeof engine.optimizerStep> | null = null
+    if (this.step % aggregate === 0) {
+      this.lr = learningRate(this.optimizerSteps, run.schedule, plan)
+      stepped = engine.optimizerStep({ lr: this.lr, clip })
       this.optimizerSteps++
     }
-    this.step++
+    const counted = this.count(this.step, found, stepped)
+    counted.catch(() => {}) // settle() throws it
+    this.ahead.push(counted)
+  }
+
+  /** Takes account of what minibatch `step` gave. */
+  private async count(
+    step: number,
+    found: ReturnType<NativeEngine['accumulateFrom']>,
+    stepped: ReturnType<NativeEngine['optimizerStep']> | null,
+  ): Promise<void> {
+    stepped?.catch(() => {}) // the loss comes first
+    const { loss } = await this.finite(step, 'its loss', 'loss', found)
+    if (stepped !== null) this.gradNorm = (await this.finite(step, 'the gradient norm', 'gradNorm', stepped)).gradNorm
     this.lossSum += loss
     this.lossCount++
-    const seconds = (performance.now() - started) / 1000
+    const now = performance.now()
+    const seconds = (now - this.clock) / 1000
+    this.clock = now
     this.seconds += seconds
     this.tokens += this.tokensPerStep
     this.rate = this.rate === 0 ? this.tokensPerStep / seconds : 0.9 * this.rate + (0.1 * this.tokensPerStep) / seconds
-    progress.stepped({ step: this.step, loss, tokensPerSecond: this.rate })
+    this.parts.progress.stepped({ step, loss, tokensPerSecond: this.rate })
+  }
+
+  /** Waits until at most `most` minibatches are not done. The first that failed ends the run when the others are over. */
+  private async settle(most: number): Promise<void> {
+    while (this.ahead.length > most) {
+      try {
+        await this.ahead.shift()
+      } catch (error) {
+        await Promise.allSettled(this.ahead)
+        throw error
+      }
+    }
+  }
+
+  /** Whether something is to be done at this step that asks for the numbers of all minibatches. */
+  private anythingDue(): boolean {
+    const {
+      save_every: saveEvery,
+      backup_every: backupEvery,
+      step_log: stepLog,
+    } = this.parts.run.config.training_params
+    const { step } = this
+    return (
+      step % stepLog === 0 ||
+      step % saveEvery === 0 ||
+      this.validationDue(false) ||
+      step % (backupEvery ?? step + 1) === 0
+    )
   }
 
   /** What the engine found, when result[key] is a finite number and the engine says nothing else. */
   private async finite<Key extends string, Result extends Record<Key, number>>(
+    step: number,
     name: string,
     key: Key,
     found: Promise<Result>,
   ): Promise<Result> {
-    const failure = () => this.numericError(`at minibatch ${this.step + 1}, before the weights were touched: ${name}`)
+    const failure = () => this.numericError(`at minibatch ${step}, before the weights were touched: ${name}`)
     const result = await found.catch((error) => {
       throw error instanceof AotError && error.code === 'AOT_NUMERIC' ? failure() : error
     })
@@ -150,7 +204,7 @@ export class TrainLoop {
 
   private log(): void {
     const { run, plan, metrics, progress } = this.parts
-    if (this.step % run.config.training_params.step_log !== 0) return
+    if (this.lossCount === 0 || this.step % run.config.training_params.step_log !== 0) return
     const loss = this.lossSum / this.lossCount
     const tokensPerSecond = this.tokens / this.seconds
     const lr = this.lr ?? learningRate(0, run.schedule, plan)

@@ -7,7 +7,7 @@ import type { ResolvedRun, RunOptions, RunResult } from '../config/types.js'
 import { MetricsJsonl } from '../logging/metrics_jsonl.js'
 import { SamplesJsonl } from '../logging/samples_jsonl.js'
 import { TrainProgress } from '../logging/train_progress.js'
-import { type NativeAddon, native } from '../native.js'
+import { type NativeAddon, nativeFor } from '../native.js'
 import { findTokenFile, openDataset } from './dataset.js'
 import { introduce } from './introduction.js'
 import { TrainLoop } from './loop.js'
@@ -25,10 +25,12 @@ export interface Surroundings {
   terminal: NodeJS.WriteStream | null
 }
 
-const usual: Surroundings = {
-  native,
-  print: (line) => process.stdout.write(`${line}\n`),
-  terminal: process.stderr.isTTY ? process.stderr : null,
+function usual(device: string): Surroundings {
+  return {
+    native: nativeFor(device),
+    print: (line) => process.stdout.write(`${line}\n`),
+    terminal: process.stderr.isTTY ? process.stderr : null,
+  }
 }
 
 /**
@@ -40,7 +42,7 @@ const usual: Surroundings = {
 export async function trainRun(
   run: ResolvedRun,
   options: RunOptions,
-  surroundings: Surroundings = usual,
+  surroundings: Surroundings = usual(run.device),
 ): Promise<RunResult> {
   const { native, print, terminal } = surroundings
   const { config, runFolder } = run

@@ -1,0 +1,72 @@
+# The CUDA backend. Its host side is plain C++ (cuda/*.cpp); its kernels (cuda/*.cu) are compiled by nvcc into aot.node
+# where device code is wanted, and by the host compiler into aot_emulated.node, whose device `emulated` runs them on the
+# CPU for the tests.
+set(AOT_CUDA auto CACHE STRING "device code for GPUs: auto (where nvcc and a GPU are found, for that GPU), on, off")
+set(AOT_CUDA_ARCHITECTURES "80;86;89;90;100" CACHE STRING "what AOT_CUDA=on builds for; PTX for later ones comes with it")
+option(AOT_EMULATED "build aot_emulated.node for the tests" OFF)
+
+file(GLOB AOT_CUDA_HOST_SOURCES CONFIGURE_DEPENDS cuda/*.cpp)
+file(GLOB AOT_CUDA_KERNELS CONFIGURE_DEPENDS cuda/*.cu)
+
+# --- device code ---
+find_program(AOT_NVCC nvcc HINTS $ENV{CUDA_HOME}/bin $ENV{CUDA_PATH}/bin /usr/local/cuda/bin)
+set(AOT_DEVICE_CODE OFF)
+set(AOT_ARCHITECTURES ${AOT_CUDA_ARCHITECTURES})
+list(TRANSFORM AOT_ARCHITECTURES APPEND "-real")
+list(GET AOT_CUDA_ARCHITECTURES -1 AOT_NEWEST)
+list(APPEND AOT_ARCHITECTURES ${AOT_NEWEST}-virtual)
+if(AOT_CUDA STREQUAL "on")
+  if(NOT AOT_NVCC)
+    message(FATAL_ERROR "AOT_CUDA=on, but nvcc was not found: install the CUDA toolkit (or set CUDA_HOME), or use AOT_CUDA=auto")
+  endif()
+  set(AOT_DEVICE_CODE ON)
+elseif(AOT_CUDA STREQUAL "auto" AND AOT_NVCC)
+  execute_process(COMMAND nvidia-smi -L OUTPUT_VARIABLE AOT_GPUS RESULT_VARIABLE AOT_NO_GPU ERROR_QUIET)
+  if(AOT_NO_GPU EQUAL 0 AND AOT_GPUS MATCHES "GPU 0")
+    set(AOT_DEVICE_CODE ON)
+    set(AOT_ARCHITECTURES native)
+  endif()
+endif()
+
+if(AOT_DEVICE_CODE)
+  set(CMAKE_CUDA_COMPILER ${AOT_NVCC})
+  set(CMAKE_CUDA_ARCHITECTURES ${AOT_ARCHITECTURES})
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Static)  # the addon loads where there is no driver
+  set(CMAKE_CUDA_VISIBILITY_PRESET hidden)
+  if(CCACHE)
+    set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE})
+  endif()
+  enable_language(CUDA)
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nvcc 12 and later have it
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+  endif()
+  add_library(aot_cuda OBJECT ${AOT_CUDA_HOST_SOURCES} ${AOT_CUDA_KERNELS})
+  target_include_directories(aot_cuda PRIVATE cuda)
+  target_compile_options(aot_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-O3>)
+  target_link_libraries(aot_cuda PRIVATE aot_engine)
+  aot_add_addon(aot $<TARGET_OBJECTS:aot_cuda>)
+else()
+  aot_add_addon(aot native/no_cuda/gpu_backend.cpp)
+endif()
+
+# --- the emulated device ---
+if(AOT_EMULATED)
+  file(GLOB AOT_EMULATE_SOURCES CONFIGURE_DEPENDS cuda/emulate/*.cpp)
+  # A wrapper for each kernel file, so that the same file can be CUDA in one target and C++ in the other.
+  foreach(kernel ${AOT_CUDA_KERNELS})
+    get_filename_component(stem ${kernel} NAME_WE)
+    if(NOT stem STREQUAL "runtime")
+      set(wrapper ${CMAKE_BINARY_DIR}/emulated/${stem}.cpp)
+      file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include \"${kernel}\"\n" @ONLY)
+      list(APPEND AOT_EMULATED_KERNELS ${wrapper})
+    endif()
+  endforeach()
+  add_library(aot_emulated_device OBJECT ${AOT_CUDA_HOST_SOURCES} ${AOT_EMULATE_SOURCES} ${AOT_EMULATED_KERNELS})
+  target_include_directories(aot_emulated_device PRIVATE cuda)
+  target_link_libraries(aot_emulated_device PRIVATE aot_addon)
+  target_compile_options(aot_emulated_device PRIVATE -Wno-unknown-pragmas)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+    target_compile_options(aot_emulated_device PRIVATE -mtls-dialect=gnu2)  # thread-local variables without a call
+  endif()
+  aot_add_addon(aot_emulated $<TARGET_OBJECTS:aot_emulated_device>)
+endif()

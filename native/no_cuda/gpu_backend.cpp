@@ -1,0 +1,20 @@
+// What stands in for cuda/ in a build without device code.
+#include "backend/gpu_backend.h"
+
+#include "backend/error.h"
+
+namespace aot {
+
+std::unique_ptr<Backend> make_gpu_backend(const std::string& device, const ParameterTable&, BackendOptions) {
+  if (device == "emulated") {
+    fail(ErrorCode::device,
+         "device emulated is for development and was not built: run bin/setup in a clone of the project");
+  }
+  fail(ErrorCode::device, "device " + device +
+                              ": this build has no device code: install the CUDA toolkit (nvcc) and build again with "
+                              "`npm run build:native -- --CDAOT_CUDA=on`, or use --device cpu");
+}
+
+void set_emulation(const Emulation&) { fail(ErrorCode::device, "this addon has no emulated device"); }
+
+}  // namespace aot
