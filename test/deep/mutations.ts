@@ -225,6 +225,61 @@ const engine = [
     'element_word(static_cast<uint64_t>(i),',
     'element_word(0 * static_cast<uint64_t>(i),',
   ]),
+  ...inFile(
+    'native/models/gpt.cpp',
+    'engine/pytorch',
+    ["the MLP is added to the block's input", 'block.c_proj_bias, to.middle,', 'block.c_proj_bias, x,'],
+    [
+      "the gradient of the last norm goes through the block's middle",
+      'layernorm_backward(kept.blocks.back().output,',
+      'layernorm_backward(kept.blocks.back().middle,',
+    ],
+    [
+      'the gradient of ln_1 replaces that of the residual stream',
+      'gradients.normed, gradients.stream,\n                          true);\n}',
+      'gradients.normed, gradients.stream,\n                          false);\n}',
+    ],
+  ),
+  ...inFile('native/cpu/cpu_backend.cpp', 'engine/pytorch', [
+    'the second moment decays as the first',
+    'std::pow(adamw.beta1, power)',
+    'std::pow(adamw.beta2, power)',
+  ]),
+  ...inFile('native/backend/memory.cpp', 'engine/engine', [
+    'memory is not looked at before it is taken',
+    'if (bytes <= available) return;',
+    'return;',
+  ]),
+  ...inFile('native/backend/devices.cpp', 'ops/device', [
+    'the error about a device has no cure',
+    'device + "\\": use cpu");',
+    'device + "\\"");',
+  ]),
+  ...inFile('native/models/gpt.cpp', 'config/published', [
+    'the engine takes more layers than the schema',
+    '"n_layers", 1, 4096)',
+    '"n_layers", 1, 8192)',
+  ]),
+  ...inFile('native/train/checkpoint.cpp', 'engine/state', [
+    'a damaged precision is taken for fp32',
+    'if (text == "bf16") return DType::bf16;\n  fail(ErrorCode::data,',
+    'if (text == "bf16") return DType::bf16;\n  return DType::fp32;\n  fail(ErrorCode::data,',
+  ]),
+  ...inFile('native/train/generate.cpp', 'engine/engine', [
+    'tokens are drawn from logits that are not finite',
+    'if (!std::isfinite(logit)) fail',
+    'if (false) fail',
+  ]),
+  ...inFile('native/train/engine.cpp', 'engine/engine', [
+    'a loss that is not finite is returned',
+    'if (!std::isfinite(loss)) {',
+    'if (false) {',
+  ]),
+  ...inFile('native/io/file_lock.cpp', 'train/loop', [
+    'the error about a run in use does not say what to do',
+    '): wait for it to end, or give another --run-name");',
+    ')");',
+  ]),
   ...inFile('native/models/gpt.cpp', 'engine/engine', [
     'the bound of in_proj is that of its own shape alone',
     'std::sqrt(6.0 / (4.0 * ',
@@ -255,6 +310,46 @@ const training = [
     ['the windows begin anew on resume', 'parts.dataset.train.seek(step)', ''],
     ['the mean of the losses begins anew on resume', 'before?.loss_sum ?? 0', '0'],
     ['the validation before the end is forgotten on resume', 'before?.validated_step ?? 0', '0'],
+  ),
+  ...inFile(
+    'ts/train/loop.ts',
+    'train/loop',
+    ['the optimizer steps begin anew on resume', 'before?.optimizer_steps ?? 0', '0'],
+    ['the learning rate is not remembered', 'before?.lr ?? null', 'null'],
+    ['the gradient norm is not remembered', 'before?.grad_norm ?? null', 'null'],
+    ['the count of the losses begins anew on resume', 'before?.loss_count ?? 0', '0'],
+    ['a run that is stopped is not saved', 'saveWhatIsDue(atEnd || stop)', 'saveWhatIsDue(atEnd)'],
+    ['the error about a loss names no cure', ': start again with a lower optim_params.lr or more warmup_steps`', '`'],
+  ),
+  ...inFile('ts/train/start.ts', 'train/loop', [
+    'the weights of --init-from are not verified',
+    "if (existsSync(join(from, 'trainer.json')))",
+    "if (from === '')",
+  ]),
+  ...inFile(
+    'ts/train/introduction.ts',
+    'train/introduction',
+    ['input and target are swapped', 'input:  ${text.quoted(inputs.', 'input:  ${text.quoted(targets.'],
+    ['one minibatch is told as several', "'minibatch', 'minibatches')", "'minibatches', 'minibatches')"],
+  ),
+  ...inFile('ts/train/run.ts', 'train/loop', [
+    'two processes train one run',
+    "const lock = new native.FileLock(join(runFolder, 'lock'))",
+    'const lock = new native.FileLock(join(runFolder, String(Math.random())))',
+  ]),
+  ...inFile(
+    'ts/train/engine.ts',
+    'engine/engine',
+    [
+      'logits too large for an array are an error of Node',
+      "throw new AotError(\n      'AOT_MEMORY',",
+      "throw new RangeError(\n      'AOT_MEMORY' +",
+    ],
+    [
+      'Engine.create() without options is told in the words of zod',
+      "{ error: 'an object { modelParams, ... }' }",
+      '{}',
+    ],
   ),
   ...inFile('ts/train/loop.ts', 'train/real', [
     'gradients are summed, not averaged',
@@ -291,9 +386,28 @@ const training = [
       'await renameAndSync(temporary, folder)',
     ],
     ['one checkpoint is kept', 'const kept = 2', 'const kept = 1'],
+    ['a checkpoint that latest does not name yet does not count', 'if (named !== step) await this.name(step)', ''],
+    ['the size of the files is not verified', 'if (found.bytes !== wanted.bytes)', 'if (found.bytes === -1)'],
+    ['checkpoints that do not hold are passed over in silence', 'await this.passOver(broken, step)', ''],
+    [
+      'when none holds, the run begins anew',
+      'if (broken.length === 0 && named === null) return null',
+      'if (broken.length >= 0) return null',
+    ],
+    ["the folders are made by Node's recursive mkdir", 'await makeFolder(store.backups)', 'await mkdir(store.backups)'],
     ['what a killed save left stays', "name.endsWith('.tmp')", "name.endsWith('.temporary')"],
     ['weights that are not finite are saved', 'if (tensor !== null) throw', "if (tensor === '') throw"],
   ),
+  ...inFile('ts/checkpoints/durable.ts', 'train/make_folder', [
+    'a file in the place of a folder is taken for one',
+    ' && (await stat(path)).isDirectory()',
+    '',
+  ]),
+  ...inFile('ts/checkpoints/durable.ts', 'tokenize/outputs', [
+    'what was made stays when the rest cannot be',
+    'await removeEmpty(above)',
+    '',
+  ]),
   ...inFile('ts/checkpoints/durable.ts', 'train/checkpoints', [
     'the error of a full disk lacks its cure',
     "'; free some space and start again'",
@@ -312,6 +426,16 @@ const front = [
     ],
     ['the cooldown is 0.1 by default', '.default(0.15)', '.default(0.1)'],
   ),
+  ...inFile('ts/config/schema.ts', 'config/published', [
+    'longer windows than the engine has',
+    'wholeNumber(3, 2 ** 17)',
+    'wholeNumber(3, 2 ** 20)',
+  ]),
+  ...inFile('ts/config/load.ts', 'config/load', [
+    'a folder in the place of a config is no error of its own',
+    'is a folder; a config file is expected',
+    'is a folder',
+  ]),
   ...inFile(
     'ts/config/resolve.ts',
     'config/resolve',
@@ -336,6 +460,7 @@ const front = [
     'ts/cli/command.ts',
     'cli/train_cli',
     ["the user's errors end with status 1", '? 2 : 1', '? 1 : 1'],
+    ['--verbose shows no stack', 'return verbose && error', "return verbose && error === ''"],
     ['SIGTERM ends with the status of SIGINT', 'SIGTERM: 143', 'SIGTERM: 130'],
   ),
   ...inFile('ts/devices/parse.ts', 'devices/parse', [

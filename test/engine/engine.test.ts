@@ -196,6 +196,12 @@ for (const device of devices) {
     )
     await rejects(engine.forward([1] as never, 1), 'AOT_CONFIG', 'inputs must be an Int32Array')
     await rejects(engine.forward(inputs(0), 0), 'AOT_CONFIG', 'batch must be a whole number from 1 to 2147483647')
+    const scale = 1e300
+    await rejects(
+      engine.accumulate(inputs(0), targets(0), batch, { scale }),
+      'AOT_CONFIG',
+      'scale must be a finite number',
+    )
     await rejects(engine.optimizerStep({ lr: -1 }), 'AOT_CONFIG', 'lr must be a finite number from 0 on')
     await rejects(engine.optimizerStep({} as never), 'AOT_CONFIG', 'optimizerStep: lr must be a number')
     await rejects(
@@ -235,9 +241,15 @@ for (const device of devices) {
       code: 'AOT_NUMERIC',
       message: /^the loss of minibatch 0 is not a finite number/,
     })
-    await t.throwsAsync(other.save(join(folder, 'spoilt')), { code: 'AOT_NUMERIC' })
+    await t.throwsAsync(other.save(join(folder, 'spoilt')), {
+      code: 'AOT_NUMERIC',
+      message: `not saved to ${join(folder, 'spoilt')}: the gradients are not finite`,
+    })
     await t.throwsAsync(other.optimizerStep({ lr: 1e-3 }), { code: 'AOT_NUMERIC' })
-    await t.throwsAsync(other.generate(Int32Array.of(0), { tokens: 1 }), { code: 'AOT_NUMERIC' })
+    await t.throwsAsync(other.generate(Int32Array.of(0), { tokens: 1 }), {
+      code: 'AOT_NUMERIC',
+      message: "the model's logits are not finite: its weights are spoilt",
+    })
     engine.close()
     other.close()
   })
@@ -313,6 +325,11 @@ test('options: unknown, missing and wrong', async (t) => {
     { modelParams: { ...tiny, n_heads: 5 } },
     'AOT_CONFIG',
     'model_params.embed_dim (18) must be a multiple of model_params.n_heads (5)',
+  )
+  await rejects(
+    { modelParams: { ...tiny, mlp_ratio: 0.05 } },
+    'AOT_CONFIG',
+    'model_params.mlp_ratio is too small: int(mlp_ratio * embed_dim) is 0',
   )
   await rejects(
     { modelParams: { ...tiny, dropout: 1 } },

@@ -146,12 +146,35 @@ test('weights that do not fit, and damaged files', async (t) => {
   write(path, { a: { dtype: 'F32', shape: [1], data_offsets: [4, 8] } }, Buffer.alloc(8))
   await rejects('PATH: tensor "a" does not start where the one before it ends: the header is damaged')
   mkdirSync(join(folder, 'a-folder'))
-  await t.throwsAsync(create('cpu', { weights: join(folder, 'a-folder') }), { code: 'AOT_IO' })
+  await t.throwsAsync(create('cpu', { weights: join(folder, 'a-folder') }), {
+    code: 'AOT_IO',
+    message: `cannot read ${join(folder, 'a-folder')}: it is not a file`,
+  })
   await t.throwsAsync(create('cpu', { weights: join(folder, 'absent') }), {
     code: 'AOT_IO',
     message: `cannot open ${join(folder, 'absent')}: No such file or directory`,
   })
   engine.close()
+})
+
+test('a state whose metadata is damaged', async (t) => {
+  const engine = await create('cpu')
+  const place = join(folder, 'metadata')
+  await engine.save(place)
+  engine.close()
+  const path = join(place, 'model.safetensors')
+  const whole = readFileSync(path, 'latin1')
+  for (const [from, to, message] of [
+    ['"minibatch":"0"', '"minibatch":"x"', "its metadata has a wrong 'minibatch': the file is damaged"],
+    ['"precision":"fp32"', '"precision":"fp31"', "its metadata has a wrong 'precision': the file is damaged"],
+    ['"n_layers\\":2', '"n_layers\\":[', "its metadata has a wrong 'model_params': the file is damaged"],
+    ['"n_heads\\":3', '"n_heads\\":4', 'its metadata is wrong: model_params.embed_dim (18) must be a multiple'],
+  ] as const) {
+    t.true(whole.includes(from), from)
+    writeFileSync(path, whole.replace(from, to), 'latin1')
+    const error = await t.throwsAsync(Engine.load(place), { code: 'AOT_DATA' })
+    t.true(error?.message.startsWith(`${path}: ${message}`), error?.message)
+  }
 })
 
 test('states that do not belong together, or are none', async (t) => {
