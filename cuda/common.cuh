@@ -8,7 +8,7 @@
 //   AOT_DYNAMIC_SHARED(bf16, tile);        the launch's dynamic shared memory, aligned to 16 bytes
 //   load16(r, p), store16(p, r)            16 bytes, aligned, as uint32_t r[4]; load8, store8: 8 bytes as r[2]
 //   cp_async<4 | 8 | 16>(shared, global, ok), cp_async_part, cp_async_commit(), cp_async_wait<N>()
-//   ldmatrix_x4(r, p), ldmatrix_x4_trans(r, p), mma_bf16(c, a, b)
+//   ldmatrix_x4(r, p), ldmatrix_x4_trans(r, p), mma_bf16(c, a, b), mma_bf16_row(c[count], a, b[count])
 //   exp2_fast(x), exp_fast(x), load_l2(p), pack_bf16(low, high), to_float(x), from_float<E>(x)
 //   grid_barrier(counter, phase)           in a cooperative launch
 //   launch(context.stream, kernel, grid, block, shared_bytes, arguments...), launch_cooperative(...)

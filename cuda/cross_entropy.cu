@@ -1,6 +1,6 @@
-// lm_head and the loss over chunks of rows, so that the logits of the whole batch never exist: the logits of a chunk in
-// fp32, one pass over each row for its maximum and its sum of exponentials, and a second one, out of the second-level
-// cache, for the gradient.
+// lm_head and the loss over parts of the rows, so that the logits of the whole batch never exist: some logits in fp32,
+// one pass over each row for its maximum and its sum of exponentials, and a second one, out of the second-level cache,
+// for the gradient.
 #include <algorithm>
 
 #include "common.cuh"
@@ -23,7 +23,7 @@ __device__ __forceinline__ Sum join(Sum a, Sum b) {
 }
 
 // One block a row of whole warps; logits[rows][padded], padded a multiple of 4. With gradients: gradients[rows][padded]
-// = loss_scale / batch_tokens * (softmax - onehot), zero in the padding; it may be the memory of the logits.
+// = loss_scale / batch_tokens * (softmax - onehot), zero in the padding.
 template <class E, bool with_gradients>
 __global__ void __launch_bounds__(most_threads)
     loss_kernel(const float* logits, const int32_t* targets, int vocabulary, int padded, float* losses, E* gradients,
@@ -55,7 +55,7 @@ __global__ void __launch_bounds__(most_threads)
     sum = join(sum, {__shfl_xor_sync(full_mask, sum.largest, offset), __shfl_xor_sync(full_mask, sum.others, offset)});
   }
   if (threadIdx.x % 32 == 0) shares[threadIdx.x / 32] = sum;
-  __syncthreads();  // all have read the target's logit as well
+  __syncthreads();
   sum = shares[0];
   for (int warp = 1; warp < static_cast<int>(blockDim.x) / 32; warp++) sum = join(sum, shares[warp]);
 
@@ -85,82 +85,89 @@ __global__ void __launch_bounds__(most_threads)
   }
 }
 
-struct Chunks {
+// The last layer over the rows of y. Logits exist for a few rows at a time, so that they are still in the second-level
+// cache when the loss reads them, and reads them again; the gradients of the logits for many rows, since each product
+// with them passes over the whole weight's gradient.
+struct Head {
+  const Context& context;
   Tensor y;
   const void* weight;
-  int64_t vocabulary, padded, rows;  // rows at a time
-  float* logits;
+  int64_t vocabulary, padded;
+  const int32_t* targets;
+  float* losses;
+  int64_t logit_rows;
+  float* logits;  // [logit_rows][padded]
 };
 
-Chunks make_chunks(const Context& context, Tensor y, const void* weight, int64_t vocabulary, int64_t padded,
-                   size_t bytes_a_logit) {
-  const auto most = static_cast<int64_t>(context.logits_bytes / (static_cast<size_t>(padded) * bytes_a_logit));
-  const int64_t block = most < 128 ? 1 : 128;  // tiles of the products are not cut
-  const int64_t chunks = ceil_div(y.rows, std::max(block, most / block * block));
-  Chunks result = {y, weight, vocabulary, padded, ceil_div(ceil_div(y.rows, chunks), block) * block, nullptr};
+// How many rows of the padded vocabulary fit; tiles of the products are not cut.
+int64_t rows_within(size_t bytes, int64_t padded, size_t element) {
+  constexpr int64_t tile = 128;
+  return std::max(tile, static_cast<int64_t>(bytes / (static_cast<size_t>(padded) * element)) / tile * tile);
+}
+
+Head make_head(const Context& context, Tensor y, const void* weight, int64_t vocabulary, int64_t padded,
+               const int32_t* targets, float* losses) {
+  const int64_t rows = std::min(y.rows, rows_within(context.sums_bytes, padded, sizeof(float)));
   context.workspace->begin();
-  result.logits = context.workspace->take_floats(std::min(result.rows, y.rows) * padded, context.stream);
-  return result;
+  float* logits = context.workspace->take_floats(rows * padded, context.stream);
+  return {context, y, weight, vocabulary, padded, targets, losses, rows, logits};
 }
 
-// logits[count][padded] = y weight^T, of the `count` rows at y.
-void make_logits(const Context& context, const Chunks& chunks, const void* y, int64_t count) {
-  Product product;
-  product.a = y;
-  product.b = chunks.weight;
-  product.b_transposed = true;
-  product.c = chunks.logits;
-  product.in = chunks.y.dtype;
-  product.m = count;
-  product.n = product.ldc = chunks.padded;
-  product.k = product.lda = product.ldb = chunks.y.cols;
-  multiply(context, product);
+const void* rows_of(Tensor y, int64_t row) {
+  return static_cast<const char*>(y.data) + static_cast<size_t>(row * y.cols) * size_of(y.dtype);
 }
 
-// What is left of a chunk's gradients [count][padded]: dy = gradients weight, weight_gradient += gradients^T y.
-void spread_gradients(const Context& context, const Chunks& chunks, const void* gradients, const void* y, int64_t count,
-                      float* dy, float* weight_gradient) {
-  Product product;
-  product.a = gradients;
-  product.b = chunks.weight;
-  product.c = dy;
-  product.in = chunks.y.dtype;
-  product.m = count;
-  product.k = product.lda = chunks.padded;
-  product.n = product.ldb = product.ldc = chunks.y.cols;
-  multiply(context, product);
-  product.a_transposed = true;
-  product.b = y;
-  product.c = weight_gradient;
-  product.m = chunks.padded;
-  product.k = count;
-  product.then = Product::Then::accumulate;
-  multiply(context, product);
-}
-
-// A row of the vocabulary is read in 2 to 25 rounds.
-int threads_for(int64_t padded) {
-  return static_cast<int>(std::clamp<int64_t>(ceil_div(padded, 8 * 32) * 32, 32, most_threads));
-}
-
-template <class Body>
-void for_chunks(const Chunks& chunks, Body body) {
-  for (int64_t row = 0; row < chunks.y.rows; row += chunks.rows) {
-    const auto offset = static_cast<size_t>(row * chunks.y.cols) * size_of(chunks.y.dtype);
-    body(row, std::min(chunks.rows, chunks.y.rows - row), static_cast<const char*>(chunks.y.data) + offset);
+// Losses of rows first to end-1 and, where wanted, the gradients of their logits: gradients[end-first][padded].
+template <class E, bool with_gradients>
+void make_losses(const Head& head, int64_t first, int64_t end, E* gradients, const PassArguments* pass,
+                 int64_t batch_tokens) {
+  // A thread reads its part of a row in 2 to 25 rounds.
+  const auto threads = static_cast<unsigned>(std::clamp(ceil_div(head.padded, 8 * 32) * 32, 32, most_threads));
+  for (int64_t row = first; row < end; row += head.logit_rows) {
+    Product product;
+    product.a = rows_of(head.y, row);
+    product.b = head.weight;
+    product.b_transposed = true;
+    product.c = head.logits;
+    product.in = head.y.dtype;
+    product.m = std::min(head.logit_rows, end - row);
+    product.n = product.ldc = head.padded;
+    product.k = product.lda = product.ldb = head.y.cols;
+    multiply(head.context, product);
+    launch(head.context.stream, loss_kernel<E, with_gradients>, static_cast<unsigned>(product.m), threads, 0,
+           head.logits, head.targets + row, static_cast<int>(head.vocabulary), static_cast<int>(head.padded),
+           head.losses ? head.losses + row : nullptr, gradients ? gradients + (row - first) * head.padded : nullptr,
+           pass, static_cast<float>(batch_tokens));
   }
 }
 
 template <class E>
-void loss_backward(const Context& context, const Chunks& chunks, E* gradients, const int32_t* targets, float* losses,
-                   int64_t batch_tokens, const PassArguments* pass, float* dy, float* weight_gradient) {
-  for_chunks(chunks, [&](int64_t row, int64_t count, const void* y) {
-    make_logits(context, chunks, y, count);
-    launch(context.stream, loss_kernel<E, true>, static_cast<unsigned>(count), threads_for(chunks.padded), 0,
-           chunks.logits, targets + row, static_cast<int>(chunks.vocabulary), static_cast<int>(chunks.padded),
-           losses ? losses + row : nullptr, gradients, pass, static_cast<float>(batch_tokens));
-    spread_gradients(context, chunks, gradients, y, count, dy + row * chunks.y.cols, weight_gradient);
-  });
+void make_gradients(const Head& head, const PassArguments* pass, int64_t batch_tokens, float* dy,
+                    float* weight_gradient) {
+  const int64_t most = rows_within(head.context.logits_bytes, head.padded, sizeof(E));
+  const int64_t rows = std::min(head.y.rows, ceil_div(ceil_div(head.y.rows, ceil_div(head.y.rows, most)), 128) * 128l);
+  E* gradients = static_cast<E*>(
+      head.context.workspace->take(static_cast<size_t>(rows * head.padded) * sizeof(E), head.context.stream));
+  for (int64_t row = 0; row < head.y.rows; row += rows) {
+    const int64_t end = std::min(head.y.rows, row + rows);
+    make_losses<E, true>(head, row, end, gradients, pass, batch_tokens);
+    Product product;  // dy = gradients weight
+    product.a = gradients;
+    product.b = head.weight;
+    product.c = dy + row * head.y.cols;
+    product.in = head.y.dtype;
+    product.m = end - row;
+    product.k = product.lda = head.padded;
+    product.n = product.ldb = product.ldc = head.y.cols;
+    multiply(head.context, product);
+    product.a_transposed = true;  // weight_gradient += gradients^T y
+    product.b = rows_of(head.y, row);
+    product.c = weight_gradient;
+    product.m = head.padded;
+    product.k = end - row;
+    product.then = Product::Then::accumulate;
+    multiply(head.context, product);
+  }
 }
 
 }  // namespace
@@ -168,27 +175,16 @@ void loss_backward(const Context& context, const Chunks& chunks, E* gradients, c
 void lm_head_loss(const Context& context, Tensor y, const void* weight, int64_t vocabulary, int64_t padded_vocabulary,
                   const int32_t* targets, float* losses) {
   if (!losses) return;
-  const Chunks chunks = make_chunks(context, y, weight, vocabulary, padded_vocabulary, sizeof(float));
-  for_chunks(chunks, [&](int64_t row, int64_t count, const void* y_rows) {
-    make_logits(context, chunks, y_rows, count);
-    launch(context.stream, loss_kernel<float, false>, static_cast<unsigned>(count), threads_for(chunks.padded), 0,
-           chunks.logits, targets + row, static_cast<int>(vocabulary), static_cast<int>(padded_vocabulary),
-           losses + row, nullptr, nullptr, 1);
-  });
+  const Head head = make_head(context, y, weight, vocabulary, padded_vocabulary, targets, losses);
+  make_losses<float, false>(head, 0, y.rows, nullptr, nullptr, 1);
 }
 
 void lm_head_loss_backward(const Context& context, Tensor y, const void* weight, int64_t vocabulary,
                            int64_t padded_vocabulary, const int32_t* targets, float* losses, int64_t batch_tokens,
                            const PassArguments* pass, Tensor dy, float* weight_gradient) {
-  if (y.dtype == DType::fp32) {
-    const Chunks chunks = make_chunks(context, y, weight, vocabulary, padded_vocabulary, sizeof(float));
-    loss_backward(context, chunks, chunks.logits, targets, losses, batch_tokens, pass, dy.f32(), weight_gradient);
-  } else {
-    const Chunks chunks = make_chunks(context, y, weight, vocabulary, padded_vocabulary, sizeof(float) + sizeof(bf16));
-    const auto size = static_cast<size_t>(std::min(chunks.rows, y.rows) * padded_vocabulary);
-    auto* gradients = static_cast<bf16*>(context.workspace->take(size * sizeof(bf16), context.stream));
-    loss_backward(context, chunks, gradients, targets, losses, batch_tokens, pass, dy.f32(), weight_gradient);
-  }
+  const Head head = make_head(context, y, weight, vocabulary, padded_vocabulary, targets, losses);
+  y.dtype == DType::bf16 ? make_gradients<bf16>(head, pass, batch_tokens, dy.f32(), weight_gradient)
+                         : make_gradients<float>(head, pass, batch_tokens, dy.f32(), weight_gradient);
 }
 
 }  // namespace aot::cuda

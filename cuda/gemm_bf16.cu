@@ -118,10 +118,7 @@ __global__ void __launch_bounds__(tile_rows / warp_rows * (tile_columns / warp_c
         b_fragments[j + 1][1] = r[3];
       }
 #pragma unroll
-      for (int i = 0; i < m_fragments; i++) {
-#pragma unroll
-        for (int j = 0; j < n_fragments; j++) mma_bf16(sums[i][j], a_fragments[i], b_fragments[j]);
-      }
+      for (int i = 0; i < m_fragments; i++) mma_bf16_row(sums[i], a_fragments[i], b_fragments);
     }
   }
   cp_async_wait<0>();
@@ -134,10 +131,10 @@ __global__ void __launch_bounds__(tile_rows / warp_rows * (tile_columns / warp_c
 #pragma unroll
     for (int j = 0; j < n_fragments; j++) {
       float* to = staged + (warp_row + i * 16 + lane / 4) * stride + warp_column + j * 8 + lane % 4 * 2;
-      to[0] = sums[i][j][0];
-      to[1] = sums[i][j][1];
-      to[8 * stride] = sums[i][j][2];
-      to[8 * stride + 1] = sums[i][j][3];
+      uint32_t bits[2][2];
+      memcpy(bits, sums[i][j], sizeof(bits));
+      store8(to, bits[0]);
+      store8(to + 8 * stride, bits[1]);
     }
   }
   __syncthreads();

@@ -53,6 +53,13 @@ __device__ __forceinline__ void mma_bf16(float (&c)[4], const uint32_t (&a)[4], 
                : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
+// `count` of them side by side, with one a: once around for the emulated device.
+template <int count>
+__device__ __forceinline__ void mma_bf16_row(float (&c)[count][4], const uint32_t (&a)[4],
+                                             const uint32_t (&b)[count][2]) {
+#pragma unroll
+  for (int i = 0; i < count; i++) mma_bf16(c[i], a, b[i]);
+}
 // Four 8x8 matrices of 16-bit elements; lane 8*i + j names row j of matrix i, aligned to 16 bytes.
 __device__ __forceinline__ void ldmatrix_x4(uint32_t (&r)[4], const void* p) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3},[%4];"

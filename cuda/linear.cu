@@ -171,8 +171,11 @@ void launch_gemm(const Context& context, const Product& product, Gemm gemm, cons
   const auto tiles = [&](int64_t size) {
     return ceil_div(product.m, size) * static_cast<int64_t>(ceil_div(product.n, size));
   };
-  // A large tile costs as much as four small ones, and is made faster.
-  const bool use_large = tiles(128) >= context.multiprocessors && 4 * tiles(128) * 4 <= tiles(64) * 5;
+  // A large tile costs as much as four small ones, and is made faster. Where tiles are few, k can be split, in shares
+  // that are worth their detour through memory.
+  constexpr int64_t large_share = 512, small_share = 128;
+  const bool use_large = tiles(128) * std::max<int64_t>(1, product.k / large_share) >= context.multiprocessors &&
+                         4 * tiles(128) * 4 <= tiles(64) * 5;
   const int tile = use_large ? 128 : 64;
   const GemmKernel& kernel = use_large ? large : small;
   gemm.a = product.a;
@@ -186,9 +189,8 @@ void launch_gemm(const Context& context, const Product& product, Gemm gemm, cons
   gemm.n_tiles = ceil_div(product.n, tile);
   gemm.finish = make_finish(product);
 
-  constexpr int least = 128;  // of k for a split
-  const int64_t wanted =
-      std::max<int64_t>(1, std::min<int64_t>(product.k / least, 2 * context.multiprocessors / tiles(tile)));
+  const int64_t wanted = std::max<int64_t>(
+      1, std::min(product.k / (use_large ? large_share : small_share), 2 * context.multiprocessors / tiles(tile)));
   gemm.split_k = ceil_div(ceil_div(product.k, wanted), depth) * depth;
   const int splits = ceil_div(product.k, gemm.split_k);
   const size_t mark = context.workspace->mark();

@@ -25,8 +25,8 @@ struct DeviceProperties {
   int multiprocessors = 0;
   int64_t l2_bytes = 0;
   int64_t total_memory = 0;  // bytes
-  // What an op's sums may take that exist for a part of the rows at a time: logits and their gradients, products that a
-  // second kernel finishes. Large enough to keep a GPU busy; the latter small enough for the second-level cache.
+  // What an op takes for a part of the rows at a time: gradients of logits, many rows; and sums that a second kernel
+  // reads while they are in the second-level cache.
   size_t logits_bytes = 512 << 20, sums_bytes = 32 << 20;
 };
 

@@ -138,7 +138,12 @@ inline void store8(void* p, const uint32_t (&r)[2]) {
 }
 
 // In instructions.cpp: what a whole warp does together.
-void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);
+void mma_bf16_row(float (*c)[4], const uint32_t (&a)[4], const uint32_t (*b)[2], int count);
+template <int count>
+void mma_bf16_row(float (&c)[count][4], const uint32_t (&a)[4], const uint32_t (&b)[count][2]) {
+  mma_bf16_row(c, a, b, count);
+}
+inline void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) { mma_bf16_row(&c, a, &b, 1); }
 void ldmatrix_x4(uint32_t (&r)[4], const void* p);
 void ldmatrix_x4_trans(uint32_t (&r)[4], const void* p);
 

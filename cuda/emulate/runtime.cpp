@@ -110,7 +110,7 @@ DeviceProperties device_properties(int) {
   properties.l2_bytes = 1 << 20;
   properties.total_memory = free_memory() + device_bytes;
   // So that a test needs no large sizes to see several parts.
-  properties.logits_bytes = 2 << 20;
+  properties.logits_bytes = 1 << 20;
   properties.sums_bytes = 64 << 10;
   return properties;
 }
