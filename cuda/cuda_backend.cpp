@@ -116,7 +116,7 @@ void CudaBackend::write(Block to, int64_t offset, int64_t count, const float* ho
 }
 
 void CudaBackend::weights_changed() {
-  if (precision_ == DType::fp32) return;
+  if (precision_ == DType::fp32 || table_->block_size() == 0) return;  // single ops may have no parameters
   select_device(index_);
   round_weights(context_, table_->block_size(), weights_.floats(), bf16_weights_.data());
 }
