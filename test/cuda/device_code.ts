@@ -15,6 +15,8 @@ export const architecture = 'sm_90'
 
 /** By file: the kernels, by a part of their names, in which there must be tensor-core instructions. */
 export const onTensorCores: Record<string, string[]> = {
+  'attention_forward.cu': ['forward_kernel'],
+  'attention_backward.cu': ['queries_kernel', 'keys_kernel'],
   'gemm_bf16.cu': ['kernel'],
 }
 

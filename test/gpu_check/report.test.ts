@@ -14,12 +14,12 @@ test('without a GPU it says so, and is no failure', (t) => {
     summary(report),
     `gpu-check of arrows-of-time 1.2.3, 2027-01-02T03:04:05.000Z
   host     Processor, 8 cores
-  device   no GPU
+  device   no GPU that can be used
 
   not run  environment               0 s  no NVIDIA driver
   passed   test/ops/linear    1 min 11 s  12 tests
 
-PASSED: 1 passed, 0 failed, 1 not run; not run on a GPU: there is none here`,
+PASSED: 1 passed, 0 failed, 1 not run; not run on a GPU`,
   )
 })
 

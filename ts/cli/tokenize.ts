@@ -11,6 +11,7 @@ import { defaultTokenizerFolder, refuseToOverwrite, tokenFile } from '../tokeniz
 import { reverseCorpus } from '../tokenize/reverse.js'
 import { type Encoded, encodeCorpus, loadTokenizer, type Trained, trainTokenizer } from '../tokenize/tokenize_folder.js'
 import { runCommand } from './command.js'
+import { packageVersion } from './version.js'
 
 const command = 'aot-tokenize'
 const defaultVocabSize = 50257
@@ -213,6 +214,7 @@ async function main(): Promise<void> {
   }
   await yargs(withDashes(process.argv.slice(2)))
     .scriptName(command)
+    .version(packageVersion())
     .locale('en')
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .usage(

@@ -24,7 +24,7 @@ export interface Report {
   date: string
   /** Processor and its number of cores. */
   host: string
-  /** null: there is no GPU, and nothing of this ran on one. */
+  /** null: there is none, or it cannot be used; nothing of this ran on a GPU. */
   gpu: Gpu | null
   /** All that could run here passed. */
   ok: boolean
@@ -48,8 +48,8 @@ export function summary({ version, date, host, gpu, ok, checks }: Report): strin
     ({ name, ok: passed, seconds, details }) =>
       `  ${verdicts.get(passed)?.padEnd(7)}  ${name.padEnd(width)}  ${formatDuration(seconds).padStart(12)}  ${details}`,
   )
-  const device = gpu === null ? 'no GPU' : [gpu.description, gpu.memory, gpu.driver && `driver ${gpu.driver}`]
-  const where = gpu === null ? 'not run on a GPU: there is none here' : `run on ${gpu.description}`
+  const device = gpu === null ? 'no GPU that can be used' : [gpu.description, gpu.memory, gpu.driver && `driver ${gpu.driver}`]
+  const where = gpu === null ? 'not run on a GPU' : `run on ${gpu.description}`
   return [
     `gpu-check of arrows-of-time ${version}, ${date}`,
     `  host     ${host}`,
