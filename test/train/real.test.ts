@@ -103,7 +103,8 @@ test('stopped at any minibatch, also in an accumulation, and started again, it i
   const whole = await train(settings, 'whole')
   for (const stopAt of [4, 12, 25, 26]) {
     const { result } = await train(settings, 'broken', stopAt)
-    t.deepEqual([result.step, result.stopped], [stopAt, true])
+    t.true(result.stopped)
+    t.true(result.step === stopAt || result.step === stopAt + 1) // the next may have been issued by then
   }
   const { run } = await train(settings, 'broken')
   t.deepEqual(comparable(run.runFolder), comparable(whole.run.runFolder))
