@@ -20,9 +20,11 @@ const small: Settings = {
 function aborting(minibatches: number, controller: AbortController): typeof native.Engine {
   const counting = (engine: NativeEngine) => {
     const accumulate = engine.accumulateFrom.bind(engine)
+    let issued = engine.minibatch
     const value: typeof accumulate = async (loader, scale) => {
+      const number = ++issued
       const result = await accumulate(loader, scale)
-      if (engine.minibatch === minibatches) controller.abort()
+      if (number === minibatches) controller.abort()
       return result
     }
     return Object.defineProperty(engine, 'accumulateFrom', { value })
