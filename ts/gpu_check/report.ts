@@ -48,7 +48,8 @@ export function summary({ version, date, host, gpu, ok, checks }: Report): strin
     ({ name, ok: passed, seconds, details }) =>
       `  ${verdicts.get(passed)?.padEnd(7)}  ${name.padEnd(width)}  ${formatDuration(seconds).padStart(12)}  ${details}`,
   )
-  const device = gpu === null ? 'no GPU that can be used' : [gpu.description, gpu.memory, gpu.driver && `driver ${gpu.driver}`]
+  const device =
+    gpu === null ? 'no GPU that can be used' : [gpu.description, gpu.memory, gpu.driver && `driver ${gpu.driver}`]
   const where = gpu === null ? 'not run on a GPU' : `run on ${gpu.description}`
   return [
     `gpu-check of arrows-of-time ${version}, ${date}`,
