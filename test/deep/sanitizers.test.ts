@@ -25,6 +25,7 @@ test('address and undefined behaviour', async (t) => {
       '-DCMAKE_BUILD_TYPE=Release',
       '-DCMAKE_CXX_FLAGS_RELEASE=-O1',
       '-DAOT_SANITIZE=address,undefined',
+      '-DAOT_EMULATED=on',
     ],
     at,
   )
