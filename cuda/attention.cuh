@@ -1,11 +1,11 @@
-// defines: aot::cuda::attention::Arguments, Head, Mask, with_padded_head_dim, and the launches that attention.cu
-// chooses
+// defines: aot::cuda::attention::Arguments, Head, Mask, load_chunks, with_padded_head_dim, and the kernels' launches
 //
 // What the attention kernels share. None of them ever has a window x window matrix in memory: scores are made a tile at
 // a time, in the forward pass with a running maximum and sum for each row, in the backward pass from the row's lse. The
 // backward pass is two kernels without atomics, so that its sums have a fixed order: one owns queries (dq; it also
-// leaves delta = rowsum(dout * out) for the other), one owns keys (dk, dv). Rows past the window are zeros in shared
-// memory; causality hides such keys from every query that counts, and such queries add nothing to any key.
+// leaves delta = sum(probability * dprobability) of each row for the other), one owns keys (dk, dv). Rows past the
+// window are zeros in shared memory; causality hides such keys from every query that counts, and such queries add
+// nothing to any key.
 #pragma once
 #include <type_traits>
 

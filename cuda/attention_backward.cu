@@ -16,8 +16,9 @@ template <int padded>
 struct Shape {
   static constexpr int warps = 4, threads = 32 * warps, row_tiles = padded <= 32 ? 2 : 1, warp_rows = 16 * row_tiles;
   static constexpr int rows = warps * warp_rows, passing = padded <= 64 ? 64 : 32;
-  static constexpr int blocks = padded <= 16 ? 3 : 2;  // at a time on a multiprocessor
-  static constexpr bool held = padded <= 96;           // the fragments of douts or values stay in registers, too
+  // At a time on a multiprocessor: as many as registers are enough for.
+  static constexpr int blocks = padded == 32 || padded > 64 ? 2 : 3;
+  static constexpr bool held = padded <= 96;  // the fragments of douts or values stay in registers, too
   static constexpr int own_tile = rows * row_stride<padded>, tile = passing * row_stride<padded>;
   static constexpr size_t shared_bytes = (2 * own_tile + 4 * tile) * sizeof(bf16);
 };
