@@ -159,15 +159,15 @@ const ops = [
     '(load(weights + i, lanes) - broadcast(step.step_size) * (m / denominator)) * broadcast(step.decay), lanes);',
   ]),
   ...inFile(
-    'native/cpu/cpu_backend.cpp',
+    'native/backend/adamw_step.cpp',
     'ops/adamw',
     [
       'the second moment is not corrected',
       'static_cast<float>(1 / std::sqrt(1 - std::pow(adamw.beta2, power)));',
       '1;',
     ],
-    ['small gradients are scaled up to the clip', 'std::min(1.0, adamw.clip / (norm + 1e-6))', 'adamw.clip / norm'],
-    ['the clip coefficient lacks its 1e-6', 'adamw.clip / (norm + 1e-6)', 'adamw.clip / norm'],
+    ['small gradients are scaled up to the clip', 'std::min(1.0, clip / (norm + 1e-6))', 'clip / norm'],
+    ['the clip coefficient lacks its 1e-6', 'clip / (norm + 1e-6)) : 1', 'clip / norm) : 1'],
   ),
   ...inFile('native/cpu/layernorm.cpp', 'ops/layernorm', ['the epsilon is 1e-6', '= 1e-5f', '= 1e-6f']),
   ...inFile('native/cpu/embedding.cpp', 'ops/embedding', [
@@ -240,7 +240,7 @@ const engine = [
       'gradients.normed, gradients.stream,\n                          false);\n}',
     ],
   ),
-  ...inFile('native/cpu/cpu_backend.cpp', 'engine/pytorch', [
+  ...inFile('native/backend/adamw_step.cpp', 'engine/pytorch', [
     'the second moment decays as the first',
     'std::pow(adamw.beta1, power)',
     'std::pow(adamw.beta2, power)',
@@ -543,10 +543,40 @@ const cuda = [
     '  if (blockIdx.x == 0 && threadIdx.x == 0) result->stopped = result->failed;\n',
     '',
   ]),
-  ...inFile('cuda/attention_forward.cu', 'ops/attention', [
-    'attention reads keys before the copies of other threads have come',
-    '    __syncthreads();  // this tile is here for all, and nobody reads the other buffer any more\n',
-    '',
+  ...inFile(
+    'cuda/attention_forward.cu',
+    'ops/attention',
+    [
+      'attention reads keys before the copies of other threads have come',
+      '__syncthreads();  // this tile is here for all',
+      '// this tile is here for all',
+    ],
+    [
+      'keys are loaded over those in use',
+      'const int other = (buffer ^ 1) * S::tile;',
+      'const int other = buffer * S::tile;',
+    ],
+    ['a sum is not scaled when the largest score changes', 'sums.sum[t][half] *= correction;', ''],
+  ),
+  ...inFile('cuda/attention_tiles.cuh', 'ops/attention', [
+    'the mask of the transposed scores is that of the scores',
+    'words[transposed ? n * 2 + half : half * 2 + n]',
+    'words[half * 2 + n]',
+  ]),
+  ...inFile('cuda/attention_backward.cu', 'ops/attention', [
+    'delta suffers from the rounding of the output',
+    'delta[t][half] + sum',
+    'delta[t][half]',
+  ]),
+  ...inFile('cuda/attention_fp32.cu', 'ops/attention', [
+    'a tile is overwritten while others read it',
+    'add_product<S>(out, square, values, at);\n    __syncthreads();',
+    'add_product<S>(out, square, values, at);\n',
+  ]),
+  ...inFile('cuda/attention_decode.cu', 'ops/attention', [
+    'the newest key is read from the cache, where it is not yet',
+    'key == a.position ? new_key : keys + key * stride',
+    'keys + key * stride',
   ]),
 ]
 
