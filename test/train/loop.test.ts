@@ -196,6 +196,14 @@ test('--init-from starts from the weights of another run, with a fresh optimizer
     code: 'AOT_IO',
     message: /^--init-from .*nowhere: there is no .*nowhere\/model\.safetensors: name a run folder/,
   })
+  const damaged = join(from.run.runFolder, 'state', '60', 'model.safetensors')
+  const bytes = readFileSync(damaged)
+  bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1
+  writeFileSync(damaged, bytes)
+  await t.throwsAsync(train(folder, {}, { initFrom: from.run.runFolder }, {}, 'none'), {
+    code: 'AOT_DATA',
+    message: /^--init-from .*: model\.safetensors is damaged: checksum$/,
+  })
 })
 
 test('the examples and samples of each direction', async (t) => {
