@@ -1,5 +1,5 @@
 /** A small run on a made-up text in a folder of its own, for the tests of the loop. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
@@ -101,9 +101,10 @@ export function comparable(runFolder: string): { metrics: Line[]; samples: strin
   }
 }
 
-/** Names in the state folder, sorted. */
+/** Names in the state folder, sorted; none where a run was killed before it made one. */
 export function stateNames(runFolder: string): string[] {
-  return readdirSync(join(runFolder, 'state')).sort()
+  const state = join(runFolder, 'state')
+  return existsSync(state) ? readdirSync(state).sort() : []
 }
 
 /** Words that follow each other by rules, so that a model can learn something. */
