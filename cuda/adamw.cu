@@ -72,7 +72,7 @@ __global__ void __launch_bounds__(threads)
       store_pack(weights + i, w);
       if (rounded) {
         const uint32_t pairs[2] = {pack_bf16(w[0], w[1]), pack_bf16(w[2], w[3])};
-        memcpy(rounded + i, pairs, 8);
+        store8(rounded + i, pairs);
       }
     }
     store_pack(gradients + i, {0, 0, 0, 0});
@@ -85,7 +85,7 @@ __global__ void __launch_bounds__(threads) round_kernel(int64_t count, const flo
     float w[4];
     load_pack(w, weights + i);
     const uint32_t pairs[2] = {pack_bf16(w[0], w[1]), pack_bf16(w[2], w[3])};
-    memcpy(rounded + i, pairs, 8);
+    store8(rounded + i, pairs);
   }
 }
 

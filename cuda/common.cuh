@@ -109,7 +109,7 @@ __device__ __forceinline__ void store_few(bf16* to, const float (&x)[width]) {
   static_assert(width == 1 || width == 4);
   if constexpr (width == 4) {
     const uint32_t pairs[2] = {pack_bf16(x[0], x[1]), pack_bf16(x[2], x[3])};
-    memcpy(to, pairs, 8);
+    store8(to, pairs);
   } else {
     *to = to_bf16(x[0]);
   }

@@ -5,6 +5,14 @@
 
 #include "kernels.h"
 
+// What sm_80 brought. nvcc's default architecture is older, and a file must compile for it as well; nothing runs there:
+// find_device() refuses such a GPU.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+#define AOT_SM80(...) __trap()
+#else
+#define AOT_SM80(...) asm volatile(__VA_ARGS__)
+#endif
+
 #define AOT_SHARED(type, name, dims) __shared__ type name dims
 #define AOT_DYNAMIC_SHARED(type, name)                                \
   extern __shared__ __align__(16) unsigned char aot_dynamic_shared[]; \
@@ -49,9 +57,9 @@ __device__ __forceinline__ uint32_t shared_address(const void* p) {
 
 // c[16x8] += a[16x16] b[16x8]; fragments as in the PTX manual, m16n8k16.
 __device__ __forceinline__ void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
-               : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  AOT_SM80("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
+           : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+           : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 // `count` of them side by side, with one a: once around for the emulated device.
 template <int count>
@@ -80,23 +88,23 @@ template <int bytes>
 __device__ __forceinline__ void cp_async_part(void* shared, const void* global, int read) {
   static_assert(bytes == 4 || bytes == 8 || bytes == 16);
   if constexpr (bytes == 16) {
-    asm volatile("cp.async.cg.shared.global [%0],[%1],16,%2;" ::"r"(shared_address(shared)), "l"(global), "r"(read)
-                 : "memory");
+    AOT_SM80("cp.async.cg.shared.global [%0],[%1],16,%2;" ::"r"(shared_address(shared)), "l"(global), "r"(read)
+             : "memory");
   } else {
-    asm volatile("cp.async.ca.shared.global [%0],[%1],%3,%2;" ::"r"(shared_address(shared)), "l"(global), "r"(read),
-                 "n"(bytes)
-                 : "memory");
+    AOT_SM80("cp.async.ca.shared.global [%0],[%1],%3,%2;" ::"r"(shared_address(shared)), "l"(global), "r"(read),
+             "n"(bytes)
+             : "memory");
   }
 }
 template <int bytes>
 __device__ __forceinline__ void cp_async(void* shared, const void* global, bool ok) {
   cp_async_part<bytes>(shared, global, ok ? bytes : 0);
 }
-__device__ __forceinline__ void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+__device__ __forceinline__ void cp_async_commit() { AOT_SM80("cp.async.commit_group;" ::: "memory"); }
 // Waits until at most `groups` of this thread's commits are outstanding; others' copies need a barrier as well.
 template <int groups>
 __device__ __forceinline__ void cp_async_wait() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(groups) : "memory");
+  AOT_SM80("cp.async.wait_group %0;" ::"n"(groups) : "memory");
 }
 
 __device__ __forceinline__ float exp2_fast(float x) {

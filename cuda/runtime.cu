@@ -70,14 +70,19 @@ int find_device(const std::string& device) {
                                 (count == 0 ? ": use --device cpu" : ""));
   }
   select_device(index);
+  const DeviceProperties properties = device_properties(index);
+  const std::string gpu = device + " (" + properties.name + ", sm_" + std::to_string(properties.major) +
+                          std::to_string(properties.minor) + ")";
+  if (properties.major < 8) {
+    fail(ErrorCode::device,
+         "device " + gpu + ": a GPU of sm_80 or later is needed (A100, RTX 30 and newer): use --device cpu");
+  }
   cudaFuncAttributes attributes;
   if (cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(probe_kernel)) ==
       cudaErrorNoKernelImageForDevice) {
     cudaGetLastError();
-    const DeviceProperties properties = device_properties(index);
-    fail(ErrorCode::device, "device " + device + " (" + properties.name + "): this build has no code for sm_" +
-                                std::to_string(properties.major) + std::to_string(properties.minor) +
-                                ": build again with AOT_CUDA=on on this machine");
+    fail(ErrorCode::device,
+         "device " + gpu + ": this build has no code for it: build again with AOT_CUDA=on on this machine");
   }
   return index;
 }
