@@ -132,6 +132,7 @@ export class CheckpointStore {
           )
         }
         if (named !== step) await this.name(step)
+        if (broken.length === 0) await this.discardOld() // a kill may have come between a save and this
         this.newestStep = step
         return checkpoint
       } catch (error) {
@@ -231,8 +232,12 @@ export class CheckpointStore {
 
   /** Removes all but the newest two, and what was set aside as broken: whole ones exist again. */
   private async prune(): Promise<void> {
-    for (const step of (await steps(this.folder)).slice(kept)) await this.discard(join(this.folder, String(step)))
+    await this.discardOld()
     for (const name of await entries(this.folder)) if (name.endsWith('.broken')) await remove(join(this.folder, name))
+  }
+
+  private async discardOld(): Promise<void> {
+    for (const step of (await steps(this.folder)).slice(kept)) await this.discard(join(this.folder, String(step)))
   }
 
   /** Removes a folder in such a way that a kill on the way leaves only a `.tmp`. */
