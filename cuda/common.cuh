@@ -130,11 +130,6 @@ __device__ __forceinline__ float warp_sum(float x) {
   for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(full_mask, x, offset);
   return x;
 }
-__device__ __forceinline__ float warp_max(float x) {
-#pragma unroll
-  for (int offset = 16; offset > 0; offset /= 2) x = fmaxf(x, __shfl_xor_sync(full_mask, x, offset));
-  return x;
-}
 // Every thread of a block of whole warps gets the result. scratch: shared memory, a float a warp, free again after the
 // next __syncthreads().
 __device__ __forceinline__ float block_sum(float x, float* scratch) {

@@ -1,4 +1,4 @@
-// Dropout where it is not fused into a product: before a residual sum, and in the backward pass.
+// Dropout where it is not fused into a product: in the backward pass.
 #include "common.cuh"
 
 namespace aot::cuda {
@@ -27,20 +27,6 @@ __device__ __forceinline__ void store_some(E* to, const float (&x)[4], int64_t r
   }
 }
 
-__global__ void __launch_bounds__(threads)
-    residual_kernel(const float* branch, const float* residual, DropoutArguments dropout, int64_t per_sequence,
-                    int64_t size, float* out) {
-  for_elements(size, [&](int64_t i, bool whole) {
-    float x[4], r[4];
-    load_some(x, branch + i, size - i, whole);
-    load_some(r, residual + i, size - i, whole);
-    if (dropout.threshold != 0) apply_dropout(x, dropout.pass->first_row * per_sequence + i, dropout);
-#pragma unroll
-    for (int e = 0; e < 4; e++) x[e] += r[e];
-    store_some(out + i, x, size - i, whole);
-  });
-}
-
 template <class E>
 __global__ void __launch_bounds__(threads)
     backward_kernel(const float* dout, DropoutArguments dropout, int64_t per_sequence, int64_t size, E* dy) {
@@ -53,12 +39,6 @@ __global__ void __launch_bounds__(threads)
 }
 
 }  // namespace
-
-void residual_dropout(const Context& context, const float* branch, Tensor residual, const DropoutArguments& dropout,
-                      int window, Tensor out) {
-  launch(context.stream, residual_kernel, ceil_div(out.size(), threads * 4), threads, 0, branch, residual.f32(),
-         dropout, window * out.cols, out.size(), out.f32());
-}
 
 void dropout_backward(const Context& context, Tensor dout, const DropoutArguments& dropout, int window,
                       float* bias_gradient, Tensor dy) {

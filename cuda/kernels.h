@@ -115,9 +115,6 @@ void residual_layernorm_forward(const Context& context, const float* branch, Ten
                                 const float* bias, Tensor y, Tensor stats);
 
 // dropout.cu
-// out[n,C] fp32 = residual + dropout(branch[n,C] fp32).
-void residual_dropout(const Context& context, const float* branch, Tensor residual, const DropoutArguments& dropout,
-                      int window, Tensor out);
 // dy[n,C] act = dropout's backward of dout[n,C] fp32; bias_gradient[C] += dy's column sums (of the rounded values).
 void dropout_backward(const Context& context, Tensor dout, const DropoutArguments& dropout, int window,
                       float* bias_gradient, Tensor dy);
