@@ -165,6 +165,22 @@ void CudaLane::linear_backward_weight(Tensor dy, Tensor x, ParameterId weight, P
   if (bias != no_parameter) add_column_sums(context_, dy, gradients(bias));
 }
 
+// --- recurrent layers --------------------------------------------------------------------------------------------
+
+void CudaLane::dropout_forward(const Slice&, Tensor, Dropout, Tensor) { fail(ErrorCode::internal, "to come"); }
+void CudaLane::gru_forward(const Slice&, ParameterId, ParameterId, bool, Tensor, Tensor, Tensor, Tensor, Tensor) {
+  fail(ErrorCode::internal, "to come");
+}
+void CudaLane::gru_backward(const Slice&, ParameterId, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor) {
+  fail(ErrorCode::internal, "to come");
+}
+void CudaLane::lstm_forward(const Slice&, ParameterId, ParameterId, bool, Tensor, Tensor, Tensor, Tensor, Tensor) {
+  fail(ErrorCode::internal, "to come");
+}
+void CudaLane::lstm_backward(const Slice&, ParameterId, Tensor, Tensor, Tensor, Tensor) {
+  fail(ErrorCode::internal, "to come");
+}
+
 // --- attention ---------------------------------------------------------------------------------------------------
 
 void CudaLane::attention_forward(const Slice& slice, Tensor qkv, int heads, Dropout dropout, Tensor out, Tensor lse) {

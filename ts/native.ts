@@ -286,6 +286,8 @@ export interface NativeOpOptions {
   weightDecay?: number
   step?: number
   threads?: number
+  /** Most sequences in a slice of the cpu device. Default 1. */
+  sliceSequences?: number
   /** Instruction set of the cpu device: one of availableIsas(). */
   isa?: string
 }

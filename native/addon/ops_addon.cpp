@@ -129,6 +129,10 @@ Napi::Value run_op_js(const Napi::CallbackInfo& info) {
     const Napi::Object options = is_given(info[5]) ? object_argument(info[5], "options") : Napi::Object::New(env);
     const Napi::Value threads = optional_value(options, "threads"), isa = optional_value(options, "isa");
     backend_options.threads = is_given(threads) ? static_cast<int>(integer_argument(threads, "threads", 1, 1024)) : 2;
+    const Napi::Value sequences = optional_value(options, "sliceSequences");
+    if (is_given(sequences)) {
+      backend_options.slice_sequences = static_cast<int>(integer_argument(sequences, "sliceSequences", 1, 1 << 20));
+    }
     const cpu::IsaOverride isa_override(is_given(isa) ? string_argument(isa, "isa") : "");
     const auto outputs = run_op(op, device, backend_options, shape, inputs, options_argument(options));
     Napi::Object result = Napi::Object::New(env);
