@@ -18,7 +18,7 @@ const modelParamsWanted = 'an object { vocab_size, n_layers, n_heads, embed_dim,
 /** Kinds only: the engine checks the ranges, and that what has no default is there. */
 const createOptions = z.strictObject(
   {
-    model: oneOf(['gpt']).default('gpt'),
+    model: oneOf(['gpt', 'gru', 'lstm']).default('gpt'),
     modelParams: z.strictObject(
       {
         vocab_size: param.optional(),
@@ -75,7 +75,7 @@ export interface ModelParams {
 }
 
 export interface EngineOptions {
-  model?: 'gpt' | undefined
+  model?: 'gpt' | 'gru' | 'lstm' | undefined
   modelParams: ModelParams
   /** `cpu` (default); `cuda:N`; `reference`, plain loops, and `emulated`, the CUDA kernels on the host, to compare with. */
   device?: string | undefined
