@@ -39,14 +39,7 @@ function load(name: string) {
 }
 type Golden = ReturnType<typeof load>
 
-const goldens = [
-  'two_layers',
-  'head_dim_38',
-  'gru_two_layers',
-  'gru_odd_width',
-  'lstm_two_layers',
-  'lstm_odd_width',
-]
+const goldens = ['two_layers', 'head_dim_38', 'gru_two_layers', 'gru_odd_width', 'lstm_two_layers', 'lstm_odd_width']
 
 /** The distances from the float64 truth, smallest first (a NaN fails), and what one may be: see close(). */
 function errors(t: ExecutionContext, golden: Golden, key: string, ours: ArrayLike<number>) {

@@ -18,6 +18,15 @@ export const tiny: ModelParams = {
   embd_dropout: 0.1,
 }
 
+/** The recurrent ones know no length: attn_length is long enough for every sequence here. */
+const recurrent = { vocab_size: 43, n_layers: 2, embed_dim: 18, attn_length: 64, dropout: 0.2, embd_dropout: 0.1 }
+
+export const models = [
+  { model: 'gpt', modelParams: tiny },
+  { model: 'gru', modelParams: recurrent },
+  { model: 'lstm', modelParams: recurrent },
+] as const
+
 export function create(device: string, changes: Partial<EngineOptions> = {}): Promise<Engine> {
   return Engine.create({ modelParams: tiny, device, seed: 7, threads: device === 'cpu' ? 2 : undefined, ...changes })
 }

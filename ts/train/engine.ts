@@ -62,7 +62,7 @@ export interface ModelParams {
   vocab_size: number
   n_layers: number
   /** Divides embed_dim. */
-  n_heads: number
+  n_heads?: number | undefined
   embed_dim: number
   /** Tokens of the largest window. */
   attn_length: number
