@@ -299,6 +299,8 @@ export interface NativeEmulation {
   copyAtOnce?: boolean
   /** Bytes of device memory; 0: what the host has. */
   memoryLimit?: number
+  /** Blocks of a cooperative launch, for engines made from now on; 0: there are none. Default 64. */
+  coresidentBlocks?: number
 }
 
 /** Single ops on any device, for tests and benchmarks. */

@@ -167,6 +167,10 @@ Napi::Value set_emulation_js(const Napi::CallbackInfo& info) {
     if (is_given(order)) emulation.order = static_cast<int>(integer_argument(order, "order", 0, 1 << 30));
     if (is_given(copy)) emulation.copy_at_once = boolean_argument(copy, "copyAtOnce");
     if (is_given(limit)) emulation.memory_limit = integer_argument(limit, "memoryLimit", 0, 1ll << 53);
+    const Napi::Value blocks = optional_value(settings, "coresidentBlocks");
+    if (is_given(blocks)) {
+      emulation.coresident_blocks = static_cast<int>(integer_argument(blocks, "coresidentBlocks", 0, 1 << 16));
+    }
     set_emulation(emulation);
     return env.Undefined();
   });
