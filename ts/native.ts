@@ -176,7 +176,7 @@ export interface NativeBatchLoaderClass {
 // --- native/addon/engine_addon.cpp ----------------------------------------------------------------------------------
 
 export interface NativeEngineOptions {
-  model: 'gpt'
+  model: 'gpt' | 'gru' | 'lstm'
   /** Keys as in the config files: vocab_size, n_layers, n_heads, embed_dim, attn_length, mlp_ratio, dropout, ... */
   modelParams: Record<string, number | null>
   device: string
