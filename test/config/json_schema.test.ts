@@ -1,7 +1,9 @@
 /** configs/config.schema.json as an editor uses it: VS Code's own library for JSON. */
 import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import test from 'ava'
 import vscode from 'vscode-json-languageservice'
+import { paperConfigs } from '../../ts/config/paper.js'
 import { configText } from './configs.js'
 
 const { getLanguageService, TextDocument } = vscode
@@ -69,4 +71,11 @@ test('the keys of the model are offered', async (t) => {
   t.deepEqual(await offers('{ "model_params": { ^ } }'), gptKeys)
   t.true((await offers('{ "model_params": {}, ^ }')).includes('training_params'))
   t.deepEqual(await offers('{ "model": ^ }'), ['"gpt"', '"gru"', '"lstm"'])
+})
+
+test("the paper's configs have no marks", async (t) => {
+  for (const [path, { $schema = '', ...config }] of paperConfigs()) {
+    t.is(join('configs/paper', dirname(path), $schema), 'configs/config.schema.json')
+    t.deepEqual(await marks(JSON.stringify(config)), [])
+  }
 })
