@@ -9,4 +9,11 @@ export {
 export { TokenStore, type Window, type WindowOptions, Windows } from './data/token_store.js'
 export { AotError, type AotErrorCode } from './errors.js'
 export { Tokenizer, type TrainTokenizerOptions } from './tokenize/tokenizer.js'
-export { Engine, type EngineOptions, type GenerateOptions, type ModelParams, type Tensor } from './train/engine.js'
+export {
+  Engine,
+  type EngineOptions,
+  type GenerateOptions,
+  type GptParams,
+  type RnnParams,
+  type Tensor,
+} from './train/engine.js'

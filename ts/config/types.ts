@@ -2,12 +2,12 @@
 import type { NativeWindowOptions } from '../native.js'
 import type { Config } from './schema.js'
 
-export type { Config, ConfigInput } from './schema.js'
+export type { Config, ConfigInput, Model } from './schema.js'
 
 export type Precision = 'fp32' | 'bf16'
 
 /** A config with what depends on the device filled in too: what config.json of a run folder holds. */
-export type ResolvedConfig = Omit<Config, 'precision'> & { precision: Precision }
+export type ResolvedConfig = Config & { precision: Precision }
 
 /** In which order a window's tokens are predicted. */
 export type Direction =
