@@ -24,19 +24,20 @@ const tokenizer = [
     'fill(space_ranges, CharClass::space);',
     'fill(space_ranges, CharClass::space);\n  all[0x85] = CharClass::other;',
   ]),
+  ...inFile('native/tokenizer/bpe_model.cpp', 'tokenizer/encoder', [
+    'a pair that stands several times in a word is merged from the right',
+    'rank > other.rank : position > other.position',
+    'rank > other.rank : position < other.position',
+  ]),
   ...inFile(
-    'native/tokenizer/bpe_model.cpp',
+    'native/tokenizer/tokenizer_model.cpp',
     'tokenizer/encoder',
-    [
-      'a pair that stands several times in a word is merged from the right',
-      'rank > other.rank : position > other.position',
-      'rank > other.rank : position < other.position',
-    ],
     [
       'the error about a foreign id does not say where foreign ids come from',
       ' +\n                                ": the ids come from another tokenizer");',
       ');',
     ],
+    ['special tokens are decoded though they are to be left out', '!skip_special || ', 'true || '],
   ),
   ...inFile('native/tokenizer/utf8.cpp', 'tokenizer/encoder', [
     'each byte of a cut character is decoded to a mark of its own',
@@ -65,6 +66,16 @@ const text = [
     'invalid bytes are counted in the last file alone',
     'report_.invalid_bytes += cleaner_',
     'report_.invalid_bytes = cleaner_',
+  ]),
+  ...inFile('native/tokenizer/chunk_cutter.cpp', 'tokenize/characters', [
+    'a text of characters is cut inside of an added token',
+    'while (cut > 0 && inside_added_token(view, cut))',
+    'while (false)',
+  ]),
+  ...inFile('native/tokenizer/char_model.cpp', 'tokenize/characters', [
+    'the unknown token stands for unknown characters below the last known one alone',
+    'ids_[code_point] : unknown_;',
+    'ids_[code_point] : none;',
   ]),
   ...inFile('native/tokenizer/tokenize_folder.cpp', 'tokenize/encode_files', [
     'a vocabulary of 2^16 is written as int32',
