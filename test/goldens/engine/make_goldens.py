@@ -138,6 +138,7 @@ def params(**changes):
     return base | changes | {"dropout": 0, "embd_dropout": 0}
 
 
-torch.use_deterministic_algorithms(True)
-golden("two_layers", params(), batch=3, lr=1e-3)
-golden("head_dim_38", params(vocab_size=130, n_layers=1, n_heads=1, embed_dim=38, attn_length=17, mlp_ratio=2.5), 2, 1e-2)
+if __name__ == "__main__":
+    torch.use_deterministic_algorithms(True)
+    golden("two_layers", params(), batch=3, lr=1e-3)
+    golden("head_dim_38", params(vocab_size=130, n_layers=1, n_heads=1, embed_dim=38, attn_length=17, mlp_ratio=2.5), 2, 1e-2)
