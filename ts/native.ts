@@ -237,6 +237,12 @@ export interface NativeEngine {
     prompt: Int32Array,
     options: { tokens: number; temperature: number; topK: number; seed: number | bigint },
   ): Promise<{ tokens: Int32Array }>
+  /** What generate() puts after the sequence as its token number `index`, from 0. */
+  nextToken(
+    sequence: Int32Array,
+    index: number,
+    options: { temperature: number; topK: number; seed: number | bigint },
+  ): Promise<number>
   close(): void
 }
 

@@ -100,7 +100,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
          InstanceMethod("optimizerStep", &EngineWrap::optimizer_step),
          InstanceMethod("parameters", &EngineWrap::parameters), InstanceMethod("gradients", &EngineWrap::gradients),
          InstanceMethod("save", &EngineWrap::save), InstanceMethod("generate", &EngineWrap::generate),
-         InstanceMethod("close", &EngineWrap::close)});
+         InstanceMethod("nextToken", &EngineWrap::next_token), InstanceMethod("close", &EngineWrap::close)});
   }
 
   static Napi::Object wrap(Napi::Env env, const Napi::FunctionReference& constructor, std::unique_ptr<Engine> engine) {
@@ -370,18 +370,24 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     });
   }
 
+  static constexpr int64_t most_tokens = std::numeric_limits<int32_t>::max();
+
+  static GenerateOptions generate_options(const Napi::Object& given) {
+    GenerateOptions options;
+    options.temperature = number_argument(given.Get("temperature"), "temperature");
+    options.top_k = integer_argument(given.Get("topK"), "topK", 0, most_tokens);
+    options.seed = seed_argument(given.Get("seed"));
+    return options;
+  }
+
   Napi::Value generate(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       auto prompt = ids_argument(info[0], "prompt");
       const Napi::Object given = object_argument(info[1], "options");
-      constexpr int64_t most = std::numeric_limits<int32_t>::max();
-      GenerateOptions options;
-      options.tokens = integer_argument(given.Get("tokens"), "tokens", 0, most);
-      options.temperature = number_argument(given.Get("temperature"), "temperature");
-      options.top_k = integer_argument(given.Get("topK"), "topK", 0, most);
-      options.seed = seed_argument(given.Get("seed"));
+      const int64_t tokens = integer_argument(given.Get("tokens"), "tokens", 0, most_tokens);
+      const GenerateOptions options = generate_options(given);
       return enqueue(
-          info.Env(), [=](Engine& engine) { return engine.generate(prompt, options); },
+          info.Env(), [=](Engine& engine) { return engine.generate(prompt, tokens, options); },
           [](Napi::Env env, const std::vector<int32_t>& tokens) {
             Napi::Int32Array array = Napi::Int32Array::New(env, tokens.size());
             std::copy(tokens.begin(), tokens.end(), array.Data());
@@ -389,6 +395,17 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
             object.Set("tokens", array);
             return object;
           });
+    });
+  }
+
+  Napi::Value next_token(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      auto sequence = ids_argument(info[0], "prompt");
+      const int64_t index = integer_argument(info[1], "index", 0, most_tokens);
+      const GenerateOptions options = generate_options(object_argument(info[2], "options"));
+      return enqueue(
+          info.Env(), [=](Engine& engine) { return engine.next_token(sequence, index, options); },
+          [](Napi::Env env, int32_t token) { return Napi::Number::New(env, token); });
     });
   }
 

@@ -64,7 +64,10 @@ void Engine::check_targets(std::span<const int32_t> inputs, std::span<const int3
 }
 
 void Engine::reserve(Model::Use use, int batch, int window) {
-  backend_->reserve(model_->workspace(use, backend_->slice_batch(batch), window));
+  decoded_.clear();
+  const size_t bytes = model_->workspace(use, backend_->slice_batch(batch), window);
+  backend_->reserve(bytes);
+  reserved_ = std::max(reserved_, bytes);
 }
 
 void Engine::forward(std::span<const int32_t> inputs, int64_t batch, std::span<float> logits) {
@@ -139,6 +142,7 @@ Engine::Pending Engine::optimizer_step(double lr, double clip) {
   adamw.lr = lr;
   adamw.clip = clip;
   adamw.step = optimizer_steps_ + 1;
+  decoded_.clear();
   const auto norm = std::make_shared<double>(std::numeric_limits<double>::quiet_NaN());
   Ticket ticket = 0;
   if (spoilt_) {

@@ -25,7 +25,6 @@ struct EngineOptions {
 };
 
 struct GenerateOptions {
-  int64_t tokens = 0;      // how many to make
   double temperature = 0;  // 0: greedy
   int64_t top_k = 0;       // sample from the k likeliest (and those as likely as the k-th); 0: from all
   uint64_t seed = 0;
@@ -66,7 +65,10 @@ class Engine {
   bool works_ahead() const { return backend_->works_ahead(); }
   // Continues a prompt, which begins with the token that every window begins with (BOS), and gives the new tokens. Past
   // attn_length the oldest tokens fall out and the window is computed anew from position 0.
-  std::vector<int32_t> generate(std::span<const int32_t> prompt, const GenerateOptions& options);
+  std::vector<int32_t> generate(std::span<const int32_t> prompt, int64_t tokens, const GenerateOptions& options);
+  // What generate() puts after a sequence as its token number `index` from 0. A sequence that goes on where the call
+  // before ended costs one token: its state is still there unless another kind of call was made in between.
+  int32_t next_token(std::span<const int32_t> sequence, int64_t index, const GenerateOptions& options);
 
   // Values of one parameter in a block, without padding.
   std::vector<float> read(Block block, ParameterId id);
@@ -87,8 +89,11 @@ class Engine {
   void read_weights(const SafetensorsReader& file);
   void restore(const SafetensorsReader& model_file, const SafetensorsReader& optimizer_file);
   Metadata metadata() const;
+  void check_generation(std::span<const int32_t> prompt, const GenerateOptions& options) const;
   // Feeds tokens at positions from first_position on; logits of what follows the last.
   void decode(std::span<const int32_t> tokens, int first_position, std::vector<float>& logits);
+  // Logits of what follows the sequence.
+  void follow(std::span<const int32_t> sequence, std::vector<float>& logits);
 
   EngineOptions options_;
   std::unique_ptr<Model> model_;
@@ -97,7 +102,10 @@ class Engine {
   std::atomic<int64_t> optimizer_steps_ = 0;
   int64_t pending_ = 0;       // minibatches in the gradients
   int64_t steps_issued_ = 0;  // optimizer steps, those that failed too
-  bool spoilt_ = false;       // the gradients hold a minibatch that failed or was not finite
+  size_t reserved_ = 0;       // bytes of workspace of a lane
+  // The tokens whose state lies in the workspace, for decode() to go on from; empty when there is none.
+  std::vector<int32_t> decoded_;
+  bool spoilt_ = false;  // the gradients hold a minibatch that failed or was not finite
 };
 
 }  // namespace aot

@@ -50,37 +50,47 @@ void Engine::decode(std::span<const int32_t> tokens, int first_position, std::ve
   }
 }
 
-std::vector<int32_t> Engine::generate(std::span<const int32_t> prompt, const GenerateOptions& options) {
+void Engine::check_generation(std::span<const int32_t> prompt, const GenerateOptions& options) const {
   check_ids(prompt, "prompt");
   if (prompt.empty()) fail(ErrorCode::data, "the prompt is empty: it begins with BOS, the id 0");
-  if (options.tokens < 0) fail(ErrorCode::config, "tokens must be a whole number from 0 on");
-  if (options.top_k < 0) fail(ErrorCode::config, "topK must be a whole number from 0 on (0: all)");
   if (!(options.temperature >= 0 && std::isfinite(options.temperature))) {
     fail(ErrorCode::config, "temperature must be a finite number from 0 on (0: greedy)");
   }
+  if (options.top_k < 0) fail(ErrorCode::config, "topK must be a whole number from 0 on");
+}
 
-  std::vector<int32_t> sequence(prompt.begin(), prompt.end());
-  const size_t start = sequence.size();
+void Engine::follow(std::span<const int32_t> sequence, std::vector<float>& logits) {
   const size_t limit = model_->decode_length() == 0 ? SIZE_MAX : static_cast<size_t>(model_->decode_length());
-  // The workspace is taken once, for the largest number of tokens that one call will feed: growing it between the calls
-  // would lose the state that lies in it.
-  const size_t longest = start + static_cast<size_t>(options.tokens) > limit ? limit : start;
-  reserve(Model::Use::decode, 1, static_cast<int>(longest));
-
-  std::vector<float> logits(static_cast<size_t>(vocab_size()));
-  size_t fed = 0;  // tokens of the sequence that the state holds; only meaningful while all of them fit
-  for (int64_t i = 0; i < options.tokens; i++) {
-    if (sequence.size() <= limit) {
-      decode(std::span(sequence).subspan(fed), static_cast<int>(fed), logits);
-      fed = sequence.size();
-    } else {
-      decode(std::span(sequence).last(limit), 0, logits);
-    }
-    const double u = (element_word(static_cast<uint64_t>(i), 0, sampling_site, options.seed) + 0.5) / 4294967296.0;
-    sequence.push_back(options.temperature == 0 ? likeliest(logits)
-                                                : sample(logits, options.temperature, options.top_k, u));
+  const bool whole = sequence.size() <= limit;
+  if (!whole) sequence = sequence.last(limit);
+  size_t fed =
+      whole && decoded_.size() < sequence.size() && std::equal(decoded_.begin(), decoded_.end(), sequence.begin())
+          ? decoded_.size()
+          : 0;
+  // More workspace is new workspace: the state that lay in the old one is lost.
+  if (model_->workspace(Model::Use::decode, 1, static_cast<int>(sequence.size() - fed)) > reserved_) {
+    fed = 0;
+    reserve(Model::Use::decode, 1, static_cast<int>(sequence.size()));
   }
-  return {sequence.begin() + static_cast<std::ptrdiff_t>(start), sequence.end()};
+  decoded_.clear();
+  decode(sequence.subspan(fed), static_cast<int>(fed), logits);
+  if (whole) decoded_.assign(sequence.begin(), sequence.end());
+}
+
+int32_t Engine::next_token(std::span<const int32_t> sequence, int64_t index, const GenerateOptions& options) {
+  check_generation(sequence, options);
+  std::vector<float> logits(static_cast<size_t>(vocab_size()));
+  follow(sequence, logits);
+  const double u = (element_word(static_cast<uint64_t>(index), 0, sampling_site, options.seed) + 0.5) / 4294967296.0;
+  return options.temperature == 0 ? likeliest(logits) : sample(logits, options.temperature, options.top_k, u);
+}
+
+std::vector<int32_t> Engine::generate(std::span<const int32_t> prompt, int64_t tokens, const GenerateOptions& options) {
+  check_generation(prompt, options);
+  if (tokens < 0) fail(ErrorCode::config, "tokens must be a whole number from 0 on");
+  std::vector<int32_t> sequence(prompt.begin(), prompt.end());
+  for (int64_t i = 0; i < tokens; i++) sequence.push_back(next_token(sequence, i, options));
+  return {sequence.begin() + static_cast<std::ptrdiff_t>(prompt.size()), sequence.end()};
 }
 
 }  // namespace aot

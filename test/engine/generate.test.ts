@@ -1,7 +1,7 @@
 /** Generation: the cache against plain recomputation, the sliding window, sampling. */
 import test from 'ava'
 import type { Engine } from '../../ts/index.js'
-import { create, devices, models, tiny } from './support.js'
+import { batch, create, devices, inputs, models, targets, tiny } from './support.js'
 
 /** Logits after a sequence, by a forward pass over the last attn_length tokens. */
 async function recomputed(engine: Engine, sequence: number[]): Promise<number[]> {
@@ -74,3 +74,36 @@ test('the devices sample the same tokens', async (t) => {
   }
   t.deepEqual(samples[0], samples[1])
 })
+
+for (const device of devices) {
+  for (const model of models) {
+    test(`a stream is what generate() makes, whatever is called in between: ${model.model}, ${device}`, async (t) => {
+      const engine = await create(device, model)
+      const prompt = Int32Array.of(5, 9)
+      for (const options of [{ tokens: 25 }, { tokens: 25, temperature: 1, topK: 7, seed: 2n ** 40n }, { tokens: 0 }]) {
+        const { tokens } = await engine.generate(prompt, options)
+        const streamed: number[] = []
+        for await (const token of engine.stream(prompt, options)) streamed.push(token)
+        t.deepEqual(streamed, [...tokens])
+        const interrupted: number[] = []
+        for await (const token of engine.stream(prompt, options)) {
+          interrupted.push(token)
+          if (interrupted.length % 3 === 1) await engine.generate(Int32Array.of(7, 7, 7), { tokens: 2 })
+          if (interrupted.length % 5 === 2) await engine.forward(inputs(1), batch)
+          if (interrupted.length % 7 === 3) await engine.accumulate(inputs(1), targets(1), batch)
+        }
+        t.deepEqual(interrupted, [...tokens])
+      }
+      // A step moves the weights: nothing of the old state may be used.
+      const before = await engine.generate(prompt, { tokens: 3 })
+      await engine.optimizerStep({ lr: 0.5 })
+      const after = await engine.generate(Int32Array.of(...prompt, ...before.tokens), { tokens: 4 })
+      const { logits } = await engine.forward(Int32Array.of(0, ...prompt, ...before.tokens), 1)
+      const last = Array.from(logits.subarray(logits.length - tiny.vocab_size))
+      t.is(after.tokens[0], last.indexOf(Math.max(...last)))
+      for await (const _ of engine.stream(prompt, { tokens: 1000000 })) break
+      engine.close()
+      await t.throwsAsync(engine.stream(prompt, { tokens: 1 }).next(), { code: 'AOT_CONFIG' })
+    })
+  }
+}

@@ -231,6 +231,9 @@ class FakeEngine implements NativeEngine {
     const first = prompt[0] as number
     return { tokens: Int32Array.from({ length: tokens }, (_, i) => 97 + ((first + Number(seed) + i) % 26)) }
   }
+  async nextToken(sequence: Int32Array, index: number, { seed }: { seed: number | bigint }) {
+    return 97 + (((sequence[0] as number) + Number(seed) + index) % 26)
+  }
   close() {}
 }
 

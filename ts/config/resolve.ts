@@ -71,7 +71,8 @@ function folderName(option: string, name: string): string {
   return name
 }
 
-function directionOf({ model_params, training_params }: Config): Direction {
+/** In which order the tokens of a config are predicted. */
+export function directionOf({ model_params, training_params }: Config): Direction {
   const { permutation, backwards } = training_params
   if (permutation === 'forward' || permutation === 'backward') return { kind: permutation }
   if (permutation !== null) {

@@ -235,6 +235,21 @@ export class Engine {
     return this.#native.generate(prompt[0] === bos ? prompt : Int32Array.of(bos, ...prompt), given)
   }
 
+  /**
+   * The tokens of generate() one by one, each made when it is asked for; leave the loop to stop. Other calls may be made
+   * in between.
+   */
+  async *stream(prompt: Int32Array, options: GenerateOptions): AsyncGenerator<number, void, undefined> {
+    const { bos, tokens, ...given } = check('stream', generateOptions, options)
+    if (!(prompt instanceof Int32Array)) throw new AotError('AOT_CONFIG', 'prompt must be an Int32Array')
+    const sequence = prompt[0] === bos ? [...prompt] : [bos, ...prompt]
+    for (let i = 0; i < tokens; i++) {
+      const token = await this.#native.nextToken(Int32Array.from(sequence), i, given)
+      sequence.push(token)
+      yield token
+    }
+  }
+
   /** Gives the memory back when the calls made before are done; later calls are an error. */
   close(): void {
     this.#native.close()

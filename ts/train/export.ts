@@ -21,7 +21,7 @@ export interface Exported {
 }
 
 /** The run of a state folder, <run>/state/<step> or <run>/state/backups/<step>. */
-function runOf(state: string): string | null {
+export function runOf(state: string): string | null {
   const above = [dirname(dirname(state)), dirname(dirname(dirname(state)))]
   return above.find((folder) => existsSync(join(folder, 'state')) && existsSync(join(folder, 'config.json'))) ?? null
 }
