@@ -6,8 +6,8 @@ import { Engine } from '../dist/ts/index.js'
 
 const [name = 'mini', precision = 'fp32', steps = '7'] = process.argv.slice(2)
 const shapes = JSON.parse(readFileSync(new URL('shapes.json', import.meta.url), 'utf8'))
-const { batch, ...modelParams } = shapes[name]
-const engine = await Engine.create({ modelParams: { ...modelParams, dropout: 0.1 }, precision })
+const { model = 'gpt', batch, ...modelParams } = shapes[name]
+const engine = await Engine.create({ model, modelParams: { ...modelParams, dropout: 0.1 }, precision })
 const tokens = () =>
   Int32Array.from({ length: batch * modelParams.attn_length }, () => Math.floor(Math.random() * modelParams.vocab_size))
 const [inputs, targets] = [tokens(), tokens()]

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 name, precision, steps = (sys.argv[1:] + ["mini", "fp32", "7"][len(sys.argv) - 1 :])[:3]
 shape = json.loads((pathlib.Path(__file__).parent / "shapes.json").read_text())[name]
-vocabulary, width, heads = shape["vocab_size"], shape["embed_dim"], shape["n_heads"]
+vocabulary, width, heads = shape["vocab_size"], shape["embed_dim"], shape.get("n_heads")
 window, batch, rate = shape["attn_length"], shape["batch"], 0.1
 
 
@@ -47,7 +47,20 @@ class Gpt(nn.Module):
         return self.lm_head(self.ln_f(x))
 
 
-model = Gpt()
+class Rnn(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        layers = shape["n_layers"]
+        self.token = nn.Embedding(vocabulary, width)
+        self.rnn = kind(width, width, layers, batch_first=True, dropout=rate if layers > 1 else 0)
+        self.ln_f, self.lm_head = nn.LayerNorm(width), nn.Linear(width, vocabulary, bias=False)
+
+    def forward(self, ids):
+        return self.lm_head(self.ln_f(self.rnn(F.dropout(self.token(ids), rate))[0]))
+
+
+kinds = {"gpt": Gpt, "gru": lambda: Rnn(nn.GRU), "lstm": lambda: Rnn(nn.LSTM)}
+model = kinds[shape.get("model", "gpt")]()
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
 inputs, targets = (torch.randint(vocabulary, (batch, window)) for _ in range(2))
 seconds = []

@@ -67,6 +67,8 @@ CudaBackend::CudaBackend(const std::string& device, const ParameterTable& table,
   context_.multiprocessors = properties_.multiprocessors;
   context_.logits_bytes = properties_.logits_bytes;
   context_.sums_bytes = properties_.sums_bytes;
+  context_.shared_bytes = properties_.shared_bytes;
+  context_.coresident_blocks = properties_.coresident_blocks;
   lane_ = std::make_unique<CudaLane>(context_, table, weights_.floats(), bf16_weights_.data(), gradients_.floats(),
                                      precision_);
   synchronize(stream_);

@@ -1,4 +1,4 @@
-// Dropout where it is not fused into a product: in the backward pass.
+// Dropout where it is not fused into a product.
 #include "common.cuh"
 
 namespace aot::cuda {
@@ -13,10 +13,21 @@ __device__ __forceinline__ void for_elements(int64_t size, Body body) {
   if (i < size) body(i, size - i >= 4);
 }
 
-__device__ __forceinline__ void load_some(float (&x)[4], const float* from, int64_t rest, bool whole) {
-  if (whole) return load_pack(x, from);
+__device__ __forceinline__ void load_whole(float (&x)[4], const float* from) { load_pack(x, from); }
+__device__ __forceinline__ void load_whole(float (&x)[4], const bf16* from) {
+  uint32_t r[2];
+  load8(r, from);
 #pragma unroll
-  for (int e = 0; e < 4; e++) x[e] = e < rest ? from[e] : 0;
+  for (int i = 0; i < 2; i++) {
+    x[2 * i] = low_bf16(r[i]);
+    x[2 * i + 1] = high_bf16(r[i]);
+  }
+}
+template <class E>
+__device__ __forceinline__ void load_some(float (&x)[4], const E* from, int64_t rest, bool whole) {
+  if (whole) return load_whole(x, from);
+#pragma unroll
+  for (int e = 0; e < 4; e++) x[e] = e < rest ? to_float(from[e]) : 0;
 }
 template <class E>
 __device__ __forceinline__ void store_some(E* to, const float (&x)[4], int64_t rest, bool whole) {
@@ -27,29 +38,37 @@ __device__ __forceinline__ void store_some(E* to, const float (&x)[4], int64_t r
   }
 }
 
-template <class E>
+template <class From, class E>
 __global__ void __launch_bounds__(threads)
-    backward_kernel(const float* dout, DropoutArguments dropout, int64_t per_sequence, int64_t size, E* dy) {
+    kernel(const From* from, DropoutArguments dropout, int64_t per_sequence, int64_t size, E* to) {
   for_elements(size, [&](int64_t i, bool whole) {
     float x[4];
-    load_some(x, dout + i, size - i, whole);
+    load_some(x, from + i, size - i, whole);
     if (dropout.threshold != 0) apply_dropout(x, dropout.pass->first_row * per_sequence + i, dropout);
-    store_some(dy + i, x, size - i, whole);
+    store_some(to + i, x, size - i, whole);
   });
+}
+
+template <class From, class E>
+void drop(const Context& context, const From* from, const DropoutArguments& dropout, int window, Tensor to) {
+  launch(context.stream, kernel<From, E>, ceil_div(to.size(), threads * 4), threads, 0, from, dropout, window * to.cols,
+         to.size(), static_cast<E*>(to.data));
 }
 
 }  // namespace
 
+void dropout_forward(const Context& context, Tensor x, const DropoutArguments& dropout, int window, Tensor y) {
+  if (y.dtype == DType::bf16) {
+    drop<bf16, bf16>(context, static_cast<const bf16*>(x.data), dropout, window, y);
+  } else {
+    drop<float, float>(context, x.f32(), dropout, window, y);
+  }
+}
+
 void dropout_backward(const Context& context, Tensor dout, const DropoutArguments& dropout, int window,
                       float* bias_gradient, Tensor dy) {
-  const int blocks = ceil_div(dout.size(), threads * 4);
-  if (dy.dtype == DType::bf16) {
-    launch(context.stream, backward_kernel<bf16>, blocks, threads, 0, dout.f32(), dropout, window * dout.cols,
-           dout.size(), static_cast<bf16*>(dy.data));
-  } else {
-    launch(context.stream, backward_kernel<float>, blocks, threads, 0, dout.f32(), dropout, window * dout.cols,
-           dout.size(), dy.f32());
-  }
+  dy.dtype == DType::bf16 ? drop<float, bf16>(context, dout.f32(), dropout, window, dy)
+                          : drop<float, float>(context, dout.f32(), dropout, window, dy);
   context.workspace->begin();
   add_column_sums(context, dy, bias_gradient);
 }

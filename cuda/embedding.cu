@@ -14,19 +14,22 @@ __device__ __forceinline__ void drop(float (&x)[width], int64_t element, int64_t
   apply_dropout(x, static_cast<uint64_t>(dropout.pass->first_row * per_sequence + element), dropout);
 }
 
-template <int width>
+template <int width, class E>
 __global__ void __launch_bounds__(threads)
     forward_kernel(const int32_t* inputs, int64_t rows, int window, int columns, const float* token,
-                   const float* position, DropoutArguments dropout, float* x) {
+                   const float* position, DropoutArguments dropout, E* x) {
   const int64_t i = (static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x) * width;
   if (i >= rows * columns) return;
   const int64_t row = i / columns;
   const int column = static_cast<int>(i % columns);
-  float value[width], place[width];
+  float value[width];
   load_few(value, token + static_cast<int64_t>(inputs[row]) * columns + column);
-  load_few(place, position + row % window * columns + column);
+  if (position) {
+    float place[width];
+    load_few(place, position + row % window * columns + column);
 #pragma unroll
-  for (int e = 0; e < width; e++) value[e] += place[e];
+    for (int e = 0; e < width; e++) value[e] += place[e];
+  }
   drop(value, i, static_cast<int64_t>(window) * columns, dropout);
   store_few(x + i, value);
 }
@@ -90,8 +93,12 @@ __global__ void __launch_bounds__(threads)
 template <int width>
 void forward(const Context& context, const int32_t* inputs, int window, const float* token, const float* position,
              const DropoutArguments& dropout, Tensor x) {
-  launch(context.stream, forward_kernel<width>, ceil_div(x.size(), threads * width), threads, 0, inputs, x.rows, window,
-         static_cast<int>(x.cols), token, position, dropout, x.f32());
+  const auto to = [&](auto* result) {
+    launch(context.stream, forward_kernel<width, std::remove_pointer_t<decltype(result)>>,
+           ceil_div(x.size(), threads * width), threads, 0, inputs, x.rows, window, static_cast<int>(x.cols), token,
+           position, dropout, result);
+  };
+  x.dtype == DType::fp32 ? to(x.f32()) : to(static_cast<bf16*>(x.data));
 }
 
 template <int width>
@@ -101,6 +108,7 @@ void backward(const Context& context, const int32_t* inputs, const int32_t* orde
   launch(context.stream, token_kernel<width>,
          dim3(static_cast<unsigned>(dx.rows), static_cast<unsigned>(ceil_div(columns, 32 * width))), dim3(32, groups),
          0, inputs, order, dx.rows, window, columns, dropout, dx.f32(), token_gradient);
+  if (!position_gradient) return;
   launch(context.stream, position_kernel<width>, ceil_div(static_cast<int64_t>(window) * columns, threads * width),
          threads, 0, dx.rows, window, columns, dropout, dx.f32(), position_gradient);
 }

@@ -98,6 +98,8 @@ DeviceProperties device_properties(int index) {
   properties.minor = found.minor;
   properties.multiprocessors = found.multiProcessorCount;
   properties.l2_bytes = found.l2CacheSize;
+  properties.shared_bytes = found.sharedMemPerBlockOptin;
+  properties.coresident_blocks = found.cooperativeLaunch ? found.multiProcessorCount : 0;
   properties.total_memory = static_cast<int64_t>(found.totalGlobalMem);
   return properties;
 }

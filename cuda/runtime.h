@@ -28,6 +28,8 @@ struct DeviceProperties {
   // What an op takes for a part of the rows at a time: gradients of logits, many rows; and sums that a second kernel
   // reads while they are in the second-level cache.
   size_t logits_bytes = 512 << 20, sums_bytes = 32 << 20;
+  size_t shared_bytes = 48 << 10;  // that a block may have
+  int coresident_blocks = 0;       // that can wait for each other in a cooperative launch, one a multiprocessor
 };
 
 // The number after "cuda:", checked against what is there; `emulated` is 0. Throws AOT_DEVICE with the cure: no driver,

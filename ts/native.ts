@@ -286,6 +286,8 @@ export interface NativeOpOptions {
   weightDecay?: number
   step?: number
   threads?: number
+  /** Most sequences in a slice of the cpu device. Default 1. */
+  sliceSequences?: number
   /** Instruction set of the cpu device: one of availableIsas(). */
   isa?: string
 }
@@ -297,6 +299,8 @@ export interface NativeEmulation {
   copyAtOnce?: boolean
   /** Bytes of device memory; 0: what the host has. */
   memoryLimit?: number
+  /** Blocks of a cooperative launch, for engines made from now on; 0: there are none. Default 64. */
+  coresidentBlocks?: number
 }
 
 /** Single ops on any device, for tests and benchmarks. */

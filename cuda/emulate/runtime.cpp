@@ -110,6 +110,8 @@ DeviceProperties device_properties(int) {
   properties.l2_bytes = 1 << 20;
   properties.total_memory = free_memory() + device_bytes;
   // So that a test needs no large sizes to see several parts.
+  properties.shared_bytes = 227 << 10;
+  properties.coresident_blocks = emulate::settings().coresident_blocks;
   properties.logits_bytes = 1 << 20;
   properties.sums_bytes = 64 << 10;
   return properties;

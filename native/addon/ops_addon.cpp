@@ -129,6 +129,10 @@ Napi::Value run_op_js(const Napi::CallbackInfo& info) {
     const Napi::Object options = is_given(info[5]) ? object_argument(info[5], "options") : Napi::Object::New(env);
     const Napi::Value threads = optional_value(options, "threads"), isa = optional_value(options, "isa");
     backend_options.threads = is_given(threads) ? static_cast<int>(integer_argument(threads, "threads", 1, 1024)) : 2;
+    const Napi::Value sequences = optional_value(options, "sliceSequences");
+    if (is_given(sequences)) {
+      backend_options.slice_sequences = static_cast<int>(integer_argument(sequences, "sliceSequences", 1, 1 << 20));
+    }
     const cpu::IsaOverride isa_override(is_given(isa) ? string_argument(isa, "isa") : "");
     const auto outputs = run_op(op, device, backend_options, shape, inputs, options_argument(options));
     Napi::Object result = Napi::Object::New(env);
@@ -163,6 +167,10 @@ Napi::Value set_emulation_js(const Napi::CallbackInfo& info) {
     if (is_given(order)) emulation.order = static_cast<int>(integer_argument(order, "order", 0, 1 << 30));
     if (is_given(copy)) emulation.copy_at_once = boolean_argument(copy, "copyAtOnce");
     if (is_given(limit)) emulation.memory_limit = integer_argument(limit, "memoryLimit", 0, 1ll << 53);
+    const Napi::Value blocks = optional_value(settings, "coresidentBlocks");
+    if (is_given(blocks)) {
+      emulation.coresident_blocks = static_cast<int>(integer_argument(blocks, "coresidentBlocks", 0, 1 << 16));
+    }
     set_emulation(emulation);
     return env.Undefined();
   });

@@ -15,6 +15,9 @@ struct Tensor {
   int64_t size() const { return rows * cols; }
   float* f32() const { return static_cast<float*>(data); }
   uint16_t* b16() const { return static_cast<uint16_t*>(data); }
+  Tensor row(int64_t index) const {
+    return {static_cast<char*>(data) + static_cast<size_t>(index * cols) * size_of(dtype), dtype, 1, cols};
+  }
 };
 
 // Hands out tensors from one block, one after the other, each aligned to 256 bytes. Over a null base it only counts:

@@ -3,8 +3,9 @@
 // Every op a device offers. Models are written once over this file and never ask which device they run on.
 //
 // A backend carries a batch through a model in *slices*: a run of whole sequences that one *lane* takes through the
-// complete forward and backward pass. The cpu backend makes every thread a lane and every sequence a slice, so that a
-// sequence's activations stay in one core's cache and no barrier is needed inside a pass; a GPU backend has one lane
+// complete forward and backward pass. The cpu backend makes every thread a lane and one sequence a slice, so that a
+// sequence's activations stay in one core's cache and no barrier is needed inside a pass, or several sequences where a
+// model goes token by token, so that its products have rows enough; a GPU backend has one lane
 // (a stream) and one slice (the whole batch). Which lane takes which slice is fixed by the batch size and the number
 // of lanes, and a lane's sums run in slice order: the same machine and build give the same numbers, bit for bit.
 //
@@ -63,10 +64,11 @@ class Lane {
   virtual ~Lane() = default;
   Arena& arena() { return arena_; }  // this lane's workspace; the pass starts by resetting it
 
-  // x[n,C] fp32 = dropout(token[input] + position[first_position + t]); dropout index: global row-major over [B,T,C].
+  // x[n,C] (fp32 or act) = dropout(token[input] + position[first_position + t]); dropout index: global row-major over
+  // [B,T,C]. A model without positions gives no_parameter.
   virtual void embedding_forward(const Slice& slice, ParameterId token, ParameterId position, int first_position,
                                  Dropout dropout, Tensor x) = 0;
-  // Adds to both tables' gradients. dx[n,C] fp32.
+  // Adds to the tables' gradients. dx[n,C] fp32.
   virtual void embedding_backward(const Slice& slice, ParameterId token, ParameterId position, Dropout dropout,
                                   Tensor dx) = 0;
 
@@ -92,6 +94,8 @@ class Lane {
   // h * (1 + erf(h/sqrt 2))/2.
   virtual void linear_gelu_forward(Tensor x, ParameterId weight, ParameterId bias, Tensor y, Tensor derivative) = 0;
 
+  // y[n,C] = x with dropout, both fp32 or both act, maybe in one place. It is its own backward pass.
+  virtual void dropout_forward(const Slice& slice, Tensor x, Dropout dropout, Tensor y) = 0;
   // dy[n,C] act = dropout's backward of dout[n,C] fp32 (mask and scale made again); adds dy's column sums to bias's
   // gradient.
   virtual void dropout_backward(const Slice& slice, Tensor dout, Dropout dropout, ParameterId bias, Tensor dy) = 0;
@@ -115,6 +119,30 @@ class Lane {
   // One token of one sequence against a cache of the earlier ones: stores k and v of qkv[1,3C] at row `position` of
   // keys[T,C] and values[T,C] (act), and writes out[1,C] act.
   virtual void attention_decode(Tensor qkv, int heads, int position, Tensor keys, Tensor values, Tensor out) = 0;
+
+  // One layer of a recurrent network over each sequence of the slice, of width C, with PyTorch's equations and order of
+  // gates (nn.GRU, nn.LSTM). x_* are the input's shares x weight_ih^T + bias_ih of all tokens, which `gates` holds on
+  // entry; h_* = h weight_hh^T + bias_hh are those of the hidden state before the token. `state` is what is carried
+  // from token to token, fp32, a row a sequence: what it holds before the first token counts unless from_zero, and on
+  // return it is that after the last. previous[n,C] act keeps h before each token, out[n,C] (act or fp32) is h after
+  // it.
+  //
+  // GRU: r = sigmoid(x_r + h_r), z = sigmoid(x_z + h_z), n = tanh(x_n + r h_n), h' = (1 - z) n + z h.
+  // gates[n,3C] act: r, z, n on return; candidate[n,C] act keeps h_n; state[b,C]: h.
+  virtual void gru_forward(const Slice& slice, ParameterId weight_hh, ParameterId bias_hh, bool from_zero, Tensor state,
+                           Tensor gates, Tensor candidate, Tensor previous, Tensor out) = 0;
+  // Of a pass from zero; dout[n,C] fp32. gates, what the forward pass left on entry, holds the gradients of x_* on
+  // return; dhidden[n,3C] act those of h_*. dstate[b,C] fp32 is for the op's use.
+  virtual void gru_backward(const Slice& slice, ParameterId weight_hh, Tensor gates, Tensor candidate, Tensor previous,
+                            Tensor dout, Tensor dstate, Tensor dhidden) = 0;
+  // LSTM: i, f, o = sigmoid(x_* + h_*), g = tanh(x_g + h_g), c' = f c + i g, h' = o tanh(c').
+  // gates[n,4C] act: i, f, g, o on return; cell[n,C] fp32 keeps c'; state[b,2C]: h and c side by side.
+  virtual void lstm_forward(const Slice& slice, ParameterId weight_hh, ParameterId bias_hh, bool from_zero,
+                            Tensor state, Tensor gates, Tensor cell, Tensor previous, Tensor out) = 0;
+  // Of a pass from zero; dout[n,C] fp32. gates holds on return the gradients of x_*, which are those of h_* too.
+  // dstate[b,2C] fp32 is for the op's use.
+  virtual void lstm_backward(const Slice& slice, ParameterId weight_hh, Tensor gates, Tensor cell, Tensor dout,
+                             Tensor dstate) = 0;
 
   // The last layer and the loss, fused over chunks so that the logits of the whole batch never exist:
   // logits = y[n,C] act x weight[V,C]^T; slice.losses = cross-entropy with slice.targets.
@@ -148,6 +176,8 @@ struct AdamW {
 struct BackendOptions {
   DType precision = DType::fp32;
   int threads = 0;  // of a cpu backend; 0: all cores this process may use
+  // Most sequences that a cpu backend puts into a slice, where the batch has so many for each thread.
+  int slice_sequences = 1;
 };
 
 // Names work that was issued, in the order of the calls.

@@ -24,6 +24,24 @@ std::vector<Op> make_table() {
        [](Lane& lane, const Slice& slice, const OpArguments& a) {
          lane.embedding_forward(slice, id(a, "token"), id(a, "position"), 0, a.dropout(), get(a, "x"));
        }},
+      {"token_embedding_forward",
+       {{"inputs", Role::inputs, "B", "T"}, {"token", Role::vector, "V", "C"}},
+       {{"x", Role::activation, "n", "C"}},
+       "1",
+       false,
+       "nC",
+       [](Lane& lane, const Slice& slice, const OpArguments& a) {
+         lane.embedding_forward(slice, id(a, "token"), no_parameter, 0, a.dropout(), get(a, "x"));
+       }},
+      {"token_embedding_backward",
+       {{"inputs", Role::inputs, "B", "T"}, {"token", Role::vector, "V", "C"}, {"dx", Role::fp32, "n", "C"}},
+       {{"token", Role::vector, "V", "C"}},
+       "n",
+       false,
+       "nC",
+       [](Lane& lane, const Slice& slice, const OpArguments& a) {
+         lane.embedding_backward(slice, id(a, "token"), no_parameter, a.dropout(), get(a, "dx"));
+       }},
       {"embedding_backward",
        {{"inputs", Role::inputs, "B", "T"},
         {"token", Role::vector, "V", "C"},
@@ -107,6 +125,16 @@ std::vector<Op> make_table() {
        "nOC",
        [](Lane& lane, const Slice&, const OpArguments& a) {
          lane.linear_gelu_forward(get(a, "x"), id(a, "weight"), id(a, "bias"), get(a, "y"), get(a, "derivative"));
+       }},
+      {"dropout_forward",
+       {{"x", Role::activation, "n", "C"}, {"x_fp32", Role::fp32, "n", "C"}},
+       {{"y", Role::activation, "n", "C"}, {"x_fp32", Role::fp32, "n", "C"}},
+       "1",
+       false,
+       "nC",
+       [](Lane& lane, const Slice& slice, const OpArguments& a) {
+         lane.dropout_forward(slice, get(a, "x"), a.dropout(), get(a, "y"));
+         lane.dropout_forward(slice, get(a, "x_fp32"), a.dropout(), get(a, "x_fp32"));
        }},
       {"dropout_backward",
        {{"bias", Role::vector, "1", "C"}, {"dout", Role::fp32, "n", "C"}},
@@ -196,6 +224,69 @@ std::vector<Op> make_table() {
            lane.attention_decode(rows("qkv", 1), static_cast<int>(a.shape.heads), slice.window - 1,
                                  rows("keys", slice.window), rows("values", slice.window), rows("out", 1));
          }
+       }},
+      {"gru_forward",
+       {{"weight_hh", Role::weight, "3C", "C"},
+        {"bias_hh", Role::vector, "1", "3C"},
+        {"state", Role::fp32, "B", "C"},
+        {"gates", Role::activation, "n", "3C"}},
+       {{"gates", Role::activation, "n", "3C"},
+        {"candidate", Role::activation, "n", "C"},
+        {"previous", Role::activation, "n", "C"},
+        {"out", Role::activation, "n", "C"},
+        {"state", Role::fp32, "B", "C"}},
+       "TC",
+       true,
+       "3nCC",
+       [](Lane& lane, const Slice& slice, const OpArguments& a) {
+         lane.gru_forward(slice, id(a, "weight_hh"), id(a, "bias_hh"), !a.options->accumulate, get(a, "state"),
+                          get(a, "gates"), get(a, "candidate"), get(a, "previous"), get(a, "out"));
+       }},
+      {"gru_backward",
+       {{"weight_hh", Role::weight, "3C", "C"},
+        {"gates", Role::activation, "n", "3C"},
+        {"candidate", Role::activation, "n", "C"},
+        {"previous", Role::activation, "n", "C"},
+        {"dout", Role::fp32, "n", "C"},
+        {"dstate", Role::fp32, "B", "C"}},
+       {{"gates", Role::activation, "n", "3C"}, {"dhidden", Role::activation, "n", "3C"}},
+       "TC",
+       true,
+       "3nCC",
+       [](Lane& lane, const Slice& slice, const OpArguments& a) {
+         lane.gru_backward(slice, id(a, "weight_hh"), get(a, "gates"), get(a, "candidate"), get(a, "previous"),
+                           get(a, "dout"), get(a, "dstate"), get(a, "dhidden"));
+       }},
+      {"lstm_forward",
+       {{"weight_hh", Role::weight, "4C", "C"},
+        {"bias_hh", Role::vector, "1", "4C"},
+        {"state", Role::fp32, "B", "2C"},
+        {"gates", Role::activation, "n", "4C"}},
+       {{"gates", Role::activation, "n", "4C"},
+        {"cell", Role::fp32, "n", "C"},
+        {"previous", Role::activation, "n", "C"},
+        {"out", Role::fp32, "n", "C"},
+        {"state", Role::fp32, "B", "2C"}},
+       "TC",
+       true,
+       "4nCC",
+       [](Lane& lane, const Slice& slice, const OpArguments& a) {
+         lane.lstm_forward(slice, id(a, "weight_hh"), id(a, "bias_hh"), !a.options->accumulate, get(a, "state"),
+                           get(a, "gates"), get(a, "cell"), get(a, "previous"), get(a, "out"));
+       }},
+      {"lstm_backward",
+       {{"weight_hh", Role::weight, "4C", "C"},
+        {"gates", Role::activation, "n", "4C"},
+        {"cell", Role::fp32, "n", "C"},
+        {"dout", Role::fp32, "n", "C"},
+        {"dstate", Role::fp32, "B", "2C"}},
+       {{"gates", Role::activation, "n", "4C"}},
+       "TC",
+       true,
+       "4nCC",
+       [](Lane& lane, const Slice& slice, const OpArguments& a) {
+         lane.lstm_backward(slice, id(a, "weight_hh"), get(a, "gates"), get(a, "cell"), get(a, "dout"),
+                            get(a, "dstate"));
        }},
       {"lm_head_loss",
        {{"y", Role::activation, "n", "C"}, {"weight", Role::weight, "V", "C"}, {"targets", Role::targets, "B", "T"}},

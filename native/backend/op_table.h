@@ -43,7 +43,7 @@ struct OpOptions {
   uint64_t seed = 0;
   int64_t first_row = 0;
   float loss_scale = 1;
-  bool accumulate = false;  // layernorm_backward
+  bool accumulate = false;  // layernorm_backward; gru_forward, lstm_forward: go on from the state given
   AdamW adamw;
 };
 

@@ -2,7 +2,7 @@
 target_sources(aot_engine PRIVATE
   native/cpu/cpu_backend.cpp native/cpu/cpu_lane.cpp native/cpu/isa.cpp native/cpu/memory.cpp)
 
-set(AOT_KERNEL_SOURCES kernel_table adamw attention cross_entropy dropout embedding layernorm linear)
+set(AOT_KERNEL_SOURCES kernel_table adamw attention cross_entropy dropout embedding gru layernorm linear lstm)
 list(TRANSFORM AOT_KERNEL_SOURCES PREPEND native/cpu/)
 list(TRANSFORM AOT_KERNEL_SOURCES APPEND .cpp)
 

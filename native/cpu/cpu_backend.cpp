@@ -38,6 +38,7 @@ double memory_needed(const ParameterTable& table, DType precision, int lanes) {
 CpuBackend::CpuBackend(const ParameterTable& table, BackendOptions options)
     : Backend(table),
       precision_(options.precision),
+      slice_sequences_(options.slice_sequences),
       isa_(choose_isa(options.precision)),
       pool_(thread_count(options.threads)) {
   const size_t bytes = static_cast<size_t>(table.block_size()) * sizeof(float);
@@ -146,6 +147,13 @@ void CpuBackend::weights_changed() {
   });
 }
 
+// As many slices for each lane as must be, and these as even as can be.
+int CpuBackend::slice_batch(int batch) const {
+  const auto shares = [](int whole, int part) { return (whole + part - 1) / part; };
+  const int lane_batch = shares(batch, pool_.size());
+  return shares(lane_batch, shares(lane_batch, slice_sequences_));
+}
+
 void CpuBackend::reserve(size_t workspace) {
   if (workspace <= workspace_) return;
   require_memory(static_cast<double>(workspace), "the activations of this batch");
@@ -154,15 +162,16 @@ void CpuBackend::reserve(size_t workspace) {
 
 Ticket CpuBackend::run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets,
                        float* losses, const std::function<void(Lane&, const Slice&)>& body) {
+  const int most = slice_batch(batch), slices = (batch + most - 1) / most;
   pool_.run([&](int worker) {
-    if (worker >= batch) return;
+    if (worker >= slices) return;
     CpuLane& lane = *lanes_[static_cast<size_t>(worker)];
     lane.start(pass, workspace_);
-    for (int sequence = worker; sequence < batch; sequence += pool_.size()) {
-      const int64_t at = static_cast<int64_t>(sequence) * window;
+    for (int number = worker; number < slices; number += pool_.size()) {
       Slice slice;
-      slice.first = sequence;
-      slice.batch = 1;
+      slice.first = number * most;
+      slice.batch = std::min(most, batch - slice.first);
+      const int64_t at = static_cast<int64_t>(slice.first) * window;
       slice.window = window;
       slice.batch_tokens = static_cast<int64_t>(batch) * window;
       slice.inputs = inputs ? inputs + at : nullptr;

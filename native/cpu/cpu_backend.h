@@ -17,9 +17,9 @@ struct PackedWeight {
   void *forward = nullptr, *backward = nullptr;
 };
 
-// Every thread is a lane, every sequence a slice; slice s goes to lane s % threads, so with fewer sequences than
-// threads the rest idle. Each lane sums its own gradients; optimizer_step() adds the lanes up in their order. Results
-// depend on the number of threads (in the last bits) and on nothing else of the machine's timing.
+// Every thread is a lane; slice s goes to lane s % threads, so with fewer sequences than threads the rest idle. Each
+// lane sums its own gradients; optimizer_step() adds the lanes up in their order. Results depend on the number of
+// threads (in the last bits) and on nothing else of the machine's timing.
 class CpuBackend final : public Backend {
  public:
   CpuBackend(const ParameterTable& table, BackendOptions options);
@@ -29,7 +29,7 @@ class CpuBackend final : public Backend {
   void read(Block block, int64_t offset, int64_t count, float* host) override;
   void write(Block block, int64_t offset, int64_t count, const float* host) override;
   void weights_changed() override;
-  int slice_batch(int) const override { return 1; }
+  int slice_batch(int batch) const override;
   void reserve(size_t workspace) override;
   Ticket run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets, float* losses,
              const std::function<void(Lane&, const Slice&)>& body) override;
@@ -55,6 +55,7 @@ class CpuBackend final : public Backend {
   std::vector<float*> gradient_shares() const;
 
   DType precision_;
+  int slice_sequences_;
   Isa isa_;
   ThreadPool pool_;
   MemoryBlock weights_, moment1_, moment2_, packed_block_;

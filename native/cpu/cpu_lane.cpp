@@ -78,14 +78,15 @@ KeepBits CpuLane::attention_mask(const Slice& slice, Dropout dropout, int heads)
 void CpuLane::embedding_forward(const Slice& slice, ParameterId token, ParameterId position, int first_position,
                                 Dropout dropout, Tensor x) {
   backend_.kernels().embedding_forward(slice.inputs, slice.batch, slice.window, x.cols, weight(token),
-                                       weight(position) + first_position * x.cols, element_mask(slice, dropout, x.cols),
-                                       x.f32());
+                                       position == no_parameter ? nullptr : weight(position) + first_position * x.cols,
+                                       element_mask(slice, dropout, x.cols), x.data, x.dtype);
 }
 
 void CpuLane::embedding_backward(const Slice& slice, ParameterId token, ParameterId position, Dropout dropout,
                                  Tensor dx) {
   backend_.kernels().embedding_backward(slice.inputs, slice.batch, slice.window, dx.cols, dx.f32(),
-                                        element_mask(slice, dropout, dx.cols), gradient(token), gradient(position));
+                                        element_mask(slice, dropout, dx.cols), gradient(token),
+                                        position == no_parameter ? nullptr : gradient(position));
 }
 
 void CpuLane::layernorm_forward(Tensor x, ParameterId weight_id, ParameterId bias, Tensor y, Tensor stats) {
@@ -113,6 +114,10 @@ void CpuLane::linear_residual_forward(const Slice& slice, Tensor x, ParameterId 
 void CpuLane::linear_gelu_forward(Tensor x, ParameterId weight_id, ParameterId bias, Tensor y, Tensor derivative) {
   backend_.kernels().linear_gelu_forward(scratch_, x.data, x.rows, x.cols, y.cols, backend_.packed(weight_id).forward,
                                          weight(bias), y.data, derivative.data);
+}
+
+void CpuLane::dropout_forward(const Slice& slice, Tensor x, Dropout dropout, Tensor y) {
+  backend_.kernels().dropout_forward(x.data, x.rows, x.cols, element_mask(slice, dropout, x.cols), y.data, y.dtype);
 }
 
 void CpuLane::dropout_backward(const Slice& slice, Tensor dout, Dropout dropout, ParameterId bias, Tensor dy) {
@@ -153,6 +158,33 @@ void CpuLane::attention_backward(const Slice& slice, Tensor qkv, Tensor out, Ten
 void CpuLane::attention_decode(Tensor qkv, int heads, int position, Tensor keys, Tensor values, Tensor out) {
   const AttentionShape shape{1, position, heads, static_cast<int>(out.cols / heads)};
   backend_.kernels().attention_decode(scratch_, shape, qkv.data, keys.data, values.data, out.data);
+}
+
+void CpuLane::gru_forward(const Slice& slice, ParameterId weight_hh, ParameterId bias_hh, bool from_zero, Tensor state,
+                          Tensor gates, Tensor candidate, Tensor previous, Tensor out) {
+  backend_.kernels().gru_forward(scratch_, {slice.batch, slice.window, out.cols}, backend_.packed(weight_hh).forward,
+                                 weight(bias_hh), from_zero, state.f32(), gates.data, candidate.data, previous.data,
+                                 out.data, out.dtype);
+}
+
+void CpuLane::gru_backward(const Slice& slice, ParameterId weight_hh, Tensor gates, Tensor candidate, Tensor previous,
+                           Tensor dout, Tensor dstate, Tensor dhidden) {
+  backend_.kernels().gru_backward(scratch_, {slice.batch, slice.window, dout.cols}, backend_.packed(weight_hh).backward,
+                                  gates.data, candidate.data, previous.data, dout.f32(), dstate.f32(), dhidden.data);
+}
+
+void CpuLane::lstm_forward(const Slice& slice, ParameterId weight_hh, ParameterId bias_hh, bool from_zero, Tensor state,
+                           Tensor gates, Tensor cell, Tensor previous, Tensor out) {
+  backend_.kernels().lstm_forward(scratch_, {slice.batch, slice.window, out.cols}, backend_.packed(weight_hh).forward,
+                                  weight(bias_hh), from_zero, state.f32(), gates.data, cell.f32(), previous.data,
+                                  out.data, out.dtype);
+}
+
+void CpuLane::lstm_backward(const Slice& slice, ParameterId weight_hh, Tensor gates, Tensor cell, Tensor dout,
+                            Tensor dstate) {
+  backend_.kernels().lstm_backward(scratch_, {slice.batch, slice.window, dout.cols},
+                                   backend_.packed(weight_hh).backward, gates.data, cell.f32(), dout.f32(),
+                                   dstate.f32());
 }
 
 void CpuLane::lm_head_loss(const Slice& slice, Tensor y, ParameterId weight_id) {

@@ -93,6 +93,19 @@ void attention_bits(Words words, uint32_t batch_head, int window, int64_t row_by
 }
 
 template <class T>
+void drop(const T* x, int64_t size, KeepBits keep, T* y) {
+  for_vectors(size, [&](int64_t i, auto lanes) { store(y + i, dropped_out(keep, i, load(x + i, lanes)), lanes); });
+}
+
+void dropout_forward(const void* x, int64_t n, int64_t width, KeepBits keep, void* y, DType dtype) {
+  if (dtype == DType::fp32) {
+    drop(static_cast<const float*>(x), n * width, keep, static_cast<float*>(y));
+  } else {
+    drop(static_cast<const bf16*>(x), n * width, keep, static_cast<bf16*>(y));
+  }
+}
+
+template <class T>
 void dropout_backward(const float* dout, int64_t n, int64_t width, KeepBits keep, float* bias_gradient, void* dy) {
   for (int64_t r = 0; r < n; r++) {
     for_vectors(width, [&](int64_t i, auto lanes) {
@@ -109,6 +122,7 @@ void dropout_backward(const float* dout, int64_t n, int64_t width, KeepBits keep
 void fill_dropout(Kernels& kernels, DType precision) {
   kernels.element_bits = element_bits;
   kernels.attention_bits = attention_bits;
+  kernels.dropout_forward = dropout_forward;
   kernels.dropout_backward = precision == DType::fp32 ? dropout_backward<float> : dropout_backward<bf16>;
 }
 

@@ -6,6 +6,8 @@ namespace aot::cpu::AOT_ISA {
 void fill_kernels(Kernels& kernels, DType precision) {
   fill_linear(kernels, precision);
   fill_attention(kernels, precision);
+  fill_gru(kernels, precision);
+  fill_lstm(kernels, precision);
   fill_layernorm(kernels, precision);
   fill_embedding(kernels);
   fill_dropout(kernels, precision);

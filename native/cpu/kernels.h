@@ -63,6 +63,12 @@ struct AttentionShape {
   int width() const { return heads * head_dim; }
 };
 
+struct RnnShape {
+  int64_t batch = 0;  // sequences
+  int64_t window = 0;
+  int64_t width = 0;
+};
+
 struct Kernels {
   // A weight [out, in] packed for its two uses, in units along the reduction: forward, reduction over `in`; backward,
   // over `out`. packed_bytes(reduction, columns) is the size of one. pack_weight packs rows [begin, end) of the weight;
@@ -89,6 +95,7 @@ struct Kernels {
   int64_t (*element_bits)(Words, uint64_t first, int64_t count, uint8_t* bits);
   // Bits of the causal half of the probabilities of one head; rows are row_bytes apart, a multiple of 4.
   void (*attention_bits)(Words, uint32_t batch_head, int window, int64_t row_bytes, uint8_t* bits);
+  void (*dropout_forward)(const void* x, int64_t n, int64_t width, KeepBits keep, void* y, DType dtype);
   void (*dropout_backward)(const float* dout, int64_t n, int64_t width, KeepBits keep, float* bias_gradient, void* dy);
 
   void (*layernorm_forward)(const float* x, int64_t n, int64_t width, const float* weight, const float* bias, void* y,
@@ -96,8 +103,9 @@ struct Kernels {
   void (*layernorm_backward)(const float* x, const float* stats, int64_t n, int64_t width, const float* weight,
                              const float* dy, float* dx, bool accumulate, float* weight_gradient, float* bias_gradient);
 
+  // position and its gradient may be null.
   void (*embedding_forward)(const int32_t* inputs, int batch, int window, int64_t width, const float* token,
-                            const float* position, KeepBits keep, float* x);
+                            const float* position, KeepBits keep, void* x, DType x_dtype);
   void (*embedding_backward)(const int32_t* inputs, int batch, int window, int64_t width, const float* dx,
                              KeepBits keep, float* token_gradient, float* position_gradient);
 
@@ -105,6 +113,16 @@ struct Kernels {
   void (*attention_backward)(Scratch&, AttentionShape, const void* qkv, KeepBits keep, const void* dout, void* dqkv);
   // shape.window is the number of keys before this token; qkv, out [1, ...]; keys and values [*, C].
   void (*attention_decode)(Scratch&, AttentionShape, const void* qkv, void* keys, void* values, void* out);
+
+  // packed: weight_hh's forward panels, and its backward panels.
+  void (*gru_forward)(Scratch&, RnnShape, const void* packed, const float* bias_hh, bool from_zero, float* state,
+                      void* gates, void* candidate, void* previous, void* out, DType out_dtype);
+  void (*gru_backward)(Scratch&, RnnShape, const void* packed, void* gates, const void* candidate, const void* previous,
+                       const float* dout, float* dstate, void* dhidden);
+  void (*lstm_forward)(Scratch&, RnnShape, const void* packed, const float* bias_hh, bool from_zero, float* state,
+                       void* gates, float* cell, void* previous, void* out, DType out_dtype);
+  void (*lstm_backward)(Scratch&, RnnShape, const void* packed, void* gates, const float* cell, const float* dout,
+                        float* dstate);
 
   // losses may be null. `scale` is loss_scale / batch_tokens.
   void (*lm_head_loss)(Scratch&, const void* y, int64_t n, int64_t width, int64_t vocabulary, const void* packed,

@@ -7,15 +7,6 @@
 #include "models/params_reader.h"
 
 namespace aot {
-namespace {
-
-Tensor row_of(Tensor tensor, int64_t row) {
-  return {static_cast<char*>(tensor.data) + static_cast<size_t>(row * tensor.cols) * size_of(tensor.dtype),
-          tensor.dtype, 1, tensor.cols};
-}
-
-}  // namespace
-
 Gpt::Gpt(const ModelParams& given, DType precision) : Model(precision) {
   ParamsReader reader(given);
   vocab_size_ = reader.integer("vocab_size", 2, 1 << 24);
@@ -25,7 +16,7 @@ Gpt::Gpt(const ModelParams& given, DType precision) : Model(precision) {
   attn_length_ = reader.integer("attn_length", 1, 1 << 17);  // the attention counters of rng.h hold 16 bits a group
   const double mlp_ratio = reader.number("mlp_ratio", 0, 64, 4);
   const float dropout = reader.rate("dropout", 0.1);
-  const float embedding_dropout = reader.rate("embd_dropout", dropout);
+  const float embedding_dropout = reader.rate_or_null("embd_dropout", dropout);
   params_ = reader.finish();
   if (embed_dim_ % n_heads_ != 0) {
     fail(ErrorCode::config, "model_params.embed_dim (" + std::to_string(embed_dim_) +
@@ -33,9 +24,6 @@ Gpt::Gpt(const ModelParams& given, DType precision) : Model(precision) {
   }
   mlp_dim_ = static_cast<int64_t>(mlp_ratio * static_cast<double>(embed_dim_));
   if (mlp_dim_ < 1) fail(ErrorCode::config, "model_params.mlp_ratio is too small: int(mlp_ratio * embed_dim) is 0");
-  // null means "as dropout" and stays null, so that a later change of dropout carries over.
-  const auto own_rate = given.find("embd_dropout");
-  if (own_rate == given.end() || !own_rate->second) params_["embd_dropout"] = std::nullopt;
 
   const int64_t width = embed_dim_;
   const Init zero{Init::Kind::constant, 0}, one{Init::Kind::constant, 1}, normal{Init::Kind::normal, 1};
@@ -139,8 +127,8 @@ void Gpt::forward(Lane& lane, const Slice& slice, const Activations& activations
     lane.linear_forward(to.normed_1, block.in_proj_weight, block.in_proj_bias, to.qkv);
     if (caches) {
       for (int row = 0; row < slice.window; row++) {
-        lane.attention_decode(row_of(to.qkv, row), n_heads_, first_position + row, (*caches)[i].keys,
-                              (*caches)[i].values, row_of(to.attended, row));
+        lane.attention_decode(to.qkv.row(row), n_heads_, first_position + row, (*caches)[i].keys, (*caches)[i].values,
+                              to.attended.row(row));
       }
     } else {
       lane.attention_forward(slice, to.qkv, n_heads_, block.attention_dropout, to.attended, to.lse);
@@ -176,7 +164,7 @@ void Gpt::decode(Lane& lane, const Slice& slice, int first_position, float* last
   const std::vector<Cache> caches = take_caches(lane.arena());
   const Activations activations = take_activations(lane.arena(), 1, slice.window, false);
   forward(lane, slice, activations, first_position, &caches);
-  lane.lm_head_logits(row_of(activations.normed, slice.window - 1), lm_head_, last_logits);
+  lane.lm_head_logits(activations.normed.row(slice.window - 1), lm_head_, last_logits);
 }
 
 void Gpt::loss_backward(Lane& lane, const Slice& slice) const {

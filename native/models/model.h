@@ -27,6 +27,8 @@ class Model {
   const ModelParams& params() const { return params_; }  // every key there is, defaults filled in
   int vocab_size() const { return vocab_size_; }
   int attn_length() const { return attn_length_; }  // tokens of the largest window
+  // For BackendOptions::slice_sequences.
+  virtual int slice_sequences() const { return 1; }
 
   // slice.losses = cross-entropy of slice.targets; dropout as the pass says.
   virtual void loss(Lane& lane, const Slice& slice) const = 0;
@@ -54,8 +56,8 @@ class Model {
   int vocab_size_ = 0, attn_length_ = 0;
 };
 
-// model: `gpt`. precision: as the backend's. Throws AOT_CONFIG for a model that does not exist, and for a key that is
-// missing, unknown or wrong.
+// model: `gpt`, `gru` or `lstm`. precision: as the backend's. Throws AOT_CONFIG for a model that does not exist, and
+// for a key that is missing, unknown or wrong.
 std::unique_ptr<Model> make_model(const std::string& model, const ModelParams& params, DType precision);
 
 // The values a parameter starts with, [rows*cols], equal on every backend: element i is made from the word i%4 of the

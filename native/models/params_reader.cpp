@@ -22,8 +22,9 @@ std::optional<double> ParamsReader::find(const std::string& key) {
   return at == given_.end() ? std::nullopt : at->second;
 }
 
-int ParamsReader::integer(const std::string& key, int64_t least, int64_t most) {
-  const std::optional<double> value = find(key);
+int ParamsReader::integer(const std::string& key, int64_t least, int64_t most, std::optional<int> fallback) {
+  std::optional<double> value = find(key);
+  if (!value && fallback) value = *fallback;
   if (!value) fail(ErrorCode::config, "model_params." + key + " is missing: give it");
   if (!(*value >= static_cast<double>(least) && *value <= static_cast<double>(most)) || *value != std::floor(*value)) {
     fail(ErrorCode::config, "model_params." + key + " must be a whole number from " + std::to_string(least) + " to " +
@@ -51,6 +52,12 @@ float ParamsReader::rate(const std::string& key, double fallback) {
   }
   resolved_[key] = value;
   return static_cast<float>(value);
+}
+
+float ParamsReader::rate_or_null(const std::string& key, float other) {
+  if (find(key)) return rate(key, 0);
+  resolved_[key] = std::nullopt;
+  return other;
 }
 
 ModelParams ParamsReader::finish() const {

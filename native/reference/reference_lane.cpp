@@ -5,34 +5,10 @@
 #include <numbers>
 
 #include "backend/rng.h"
+#include "reference/values.h"
 
 namespace aot {
 namespace {
-
-using Values = std::vector<double>;
-
-double load(const Tensor& tensor, int64_t index) {
-  return tensor.dtype == DType::fp32 ? tensor.f32()[index] : from_bf16(tensor.b16()[index]);
-}
-
-void store(Tensor tensor, int64_t index, double value) {
-  const float rounded = static_cast<float>(value);
-  if (tensor.dtype == DType::fp32) {
-    tensor.f32()[index] = rounded;
-  } else {
-    tensor.b16()[index] = to_bf16(rounded);
-  }
-}
-
-Values load_all(const Tensor& tensor) {
-  Values values(static_cast<size_t>(tensor.size()));
-  for (int64_t i = 0; i < tensor.size(); i++) values[i] = load(tensor, i);
-  return values;
-}
-
-void store_all(Tensor tensor, const Values& values) {
-  for (int64_t i = 0; i < tensor.size(); i++) store(tensor, i, values[i]);
-}
 
 // softmax(q k^T / sqrt D) of query `row` over keys [0, row], before dropout. log_sum: of the exponentials.
 Values attention_row(const double* query, const double* keys, int64_t stride, int row, int head_dim, double* log_sum) {
@@ -87,10 +63,12 @@ void ReferenceLane::embedding_forward(const Slice& slice, ParameterId token, Par
   const uint64_t first = first_index(slice, x.cols);
   for (int64_t row = 0; row < x.rows; row++) {
     const float* token_row = weights(token) + slice.inputs[row] * x.cols;
-    const float* position_row = weights(position) + (first_position + row % slice.window) * x.cols;
+    const float* position_row =
+        position == no_parameter ? nullptr : weights(position) + (first_position + row % slice.window) * x.cols;
     for (int64_t c = 0; c < x.cols; c++) {
       const int64_t i = row * x.cols + c;
-      store(x, i, (static_cast<double>(token_row[c]) + position_row[c]) * keep(dropout, first + i));
+      const double sum = static_cast<double>(token_row[c]) + (position_row ? position_row[c] : 0);
+      store(x, i, sum * keep(dropout, first + i));
     }
   }
 }
@@ -100,12 +78,12 @@ void ReferenceLane::embedding_backward(const Slice& slice, ParameterId token, Pa
   const uint64_t first = first_index(slice, dx.cols);
   for (int64_t row = 0; row < dx.rows; row++) {
     float* token_row = gradients(token) + slice.inputs[row] * dx.cols;
-    float* position_row = gradients(position) + row % slice.window * dx.cols;
+    float* position_row = position == no_parameter ? nullptr : gradients(position) + row % slice.window * dx.cols;
     for (int64_t c = 0; c < dx.cols; c++) {
       const int64_t i = row * dx.cols + c;
       const float gradient = static_cast<float>(load(dx, i) * keep(dropout, first + i));
       token_row[c] += gradient;
-      position_row[c] += gradient;
+      if (position_row) position_row[c] += gradient;
     }
   }
 }
@@ -213,6 +191,11 @@ void ReferenceLane::linear_gelu_forward(Tensor x, ParameterId weight, ParameterI
     store(y, i, h * cumulative);
     store(derivative, i, cumulative + h * density);
   }
+}
+
+void ReferenceLane::dropout_forward(const Slice& slice, Tensor x, Dropout dropout, Tensor y) {
+  const uint64_t first = first_index(slice, x.cols);
+  for (int64_t i = 0; i < x.size(); i++) store(y, i, load(x, i) * keep(dropout, first + i));
 }
 
 void ReferenceLane::dropout_backward(const Slice& slice, Tensor dout, Dropout dropout, ParameterId bias, Tensor dy) {

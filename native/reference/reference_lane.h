@@ -30,6 +30,7 @@ class ReferenceLane final : public Lane {
   void linear_residual_forward(const Slice& slice, Tensor x, ParameterId weight, ParameterId bias, Tensor residual,
                                Dropout dropout, Tensor out) override;
   void linear_gelu_forward(Tensor x, ParameterId weight, ParameterId bias, Tensor y, Tensor derivative) override;
+  void dropout_forward(const Slice& slice, Tensor x, Dropout dropout, Tensor y) override;
   void dropout_backward(const Slice& slice, Tensor dout, Dropout dropout, ParameterId bias, Tensor dy) override;
   void linear_backward_input(Tensor dy, ParameterId weight, Tensor dx) override;
   void linear_gelu_backward_input(Tensor dy, ParameterId weight, Tensor derivative, ParameterId bias,
@@ -39,6 +40,14 @@ class ReferenceLane final : public Lane {
   void attention_backward(const Slice& slice, Tensor qkv, Tensor out, Tensor lse, int heads, Dropout dropout,
                           Tensor dout, Tensor dqkv) override;
   void attention_decode(Tensor qkv, int heads, int position, Tensor keys, Tensor values, Tensor out) override;
+  void gru_forward(const Slice& slice, ParameterId weight_hh, ParameterId bias_hh, bool from_zero, Tensor state,
+                   Tensor gates, Tensor candidate, Tensor previous, Tensor out) override;
+  void gru_backward(const Slice& slice, ParameterId weight_hh, Tensor gates, Tensor candidate, Tensor previous,
+                    Tensor dout, Tensor dstate, Tensor dhidden) override;
+  void lstm_forward(const Slice& slice, ParameterId weight_hh, ParameterId bias_hh, bool from_zero, Tensor state,
+                    Tensor gates, Tensor cell, Tensor previous, Tensor out) override;
+  void lstm_backward(const Slice& slice, ParameterId weight_hh, Tensor gates, Tensor cell, Tensor dout,
+                     Tensor dstate) override;
   void lm_head_loss(const Slice& slice, Tensor y, ParameterId weight) override;
   void lm_head_loss_backward(const Slice& slice, Tensor y, ParameterId weight, Tensor dy) override;
   void lm_head_logits(Tensor y, ParameterId weight, float* host_logits) override;

@@ -12,7 +12,7 @@ namespace aot {
 Engine::Engine(const EngineOptions& options) : options_(options) {
   model_ = make_model(options.model, options.params, options.precision);
   options_.params = model_->params();
-  backend_ = make_backend(options.device, table(), {options.precision, options.threads});
+  backend_ = make_backend(options.device, table(), {options.precision, options.threads, model_->slice_sequences()});
 }
 
 std::unique_ptr<Engine> Engine::create(const EngineOptions& options) {

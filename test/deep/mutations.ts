@@ -2,6 +2,7 @@
 
 import { inFile, type Mutation } from './mutation.js'
 import { cuda } from './mutations_cuda.js'
+import { recurrent } from './mutations_recurrent.js'
 
 const tokenizer = [
   ...inFile('native/tokenizer/bpe_trainer.cpp', 'tokenizer/trainer', [
@@ -467,6 +468,7 @@ export const mutations: readonly Mutation[] = [
   ...text,
   ...data,
   ...ops,
+  ...recurrent,
   ...cuda,
   ...engine,
   ...training,

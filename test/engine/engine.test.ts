@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { Engine } from '../../ts/index.js'
 import { writeSafetensors } from '../goldens/safetensors.js'
-import { batch, create, devices, ids, inputs, targets, temporaryFolder, tiny, values } from './support.js'
+import { batch, create, devices, ids, inputs, models, targets, temporaryFolder, tiny, values } from './support.js'
 
 const folder = temporaryFolder()
 
@@ -96,69 +96,72 @@ test('initial weights: bounds and moments, the same on every device, another for
 })
 
 for (const device of devices) {
-  test(`finite differences of the whole model, dropout on: ${device}`, async (t) => {
-    const engine = await create(device)
-    await engine.accumulate(inputs(0), targets(0), batch, { scale: 1 })
-    const gradients = engine.gradients()
-    const weights = engine.parameters()
-    engine.close()
-    // Along a direction of random signs in one parameter at a time: the derivative is the sum of signed gradients. The
-    // mask is that of minibatch 0 each time, because each engine is new.
-    const lossAt = async (name: string, signs: Int32Array, step: number) => {
-      const moved = new Map(weights)
-      const { shape, data } = weights.get(name) as { shape: number[]; data: Float32Array }
-      moved.set(name, { shape, data: data.map((value, i) => value + step * (((signs[i] as number) & 1) * 2 - 1)) })
-      const path = join(folder, `${device}-difference.safetensors`)
-      writeSafetensors(path, moved)
-      const other = await create('reference', { weights: path })
-      const { loss } = await other.accumulate(inputs(0), targets(0), batch)
-      other.close()
-      return loss
-    }
-    for (const [name, { data }] of gradients) {
-      const signs = ids(data.length, 99)
-      const exact = data.reduce((sum, value, i) => sum + value * (((signs[i] as number) & 1) * 2 - 1), 0)
-      const step = 1e-3
-      const measured = ((await lossAt(name, signs, step)) - (await lossAt(name, signs, -step))) / (2 * step)
-      t.true(Math.abs(measured - exact) < 2e-4 + 2e-3 * Math.abs(exact), `${name}: ${measured}, gradient ${exact}`)
-    }
-  })
+  for (const model of models) {
+    test(`finite differences of the whole model, dropout on: ${model.model}, ${device}`, async (t) => {
+      const engine = await create(device, model)
+      await engine.accumulate(inputs(0), targets(0), batch, { scale: 1 })
+      const gradients = engine.gradients()
+      const weights = engine.parameters()
+      engine.close()
+      // Along a direction of random signs in one parameter at a time: the derivative is the sum of signed gradients. The
+      // mask is that of minibatch 0 each time, because each engine is new.
+      const lossAt = async (name: string, signs: Int32Array, step: number) => {
+        const moved = new Map(weights)
+        const { shape, data } = weights.get(name) as { shape: number[]; data: Float32Array }
+        moved.set(name, { shape, data: data.map((value, i) => value + step * (((signs[i] as number) & 1) * 2 - 1)) })
+        const path = join(folder, `${model.model}-${device}-difference.safetensors`)
+        writeSafetensors(path, moved)
+        const other = await create('reference', { ...model, weights: path })
+        const { loss } = await other.accumulate(inputs(0), targets(0), batch)
+        other.close()
+        return loss
+      }
+      for (const [name, { data }] of gradients) {
+        const signs = ids(data.length, 99)
+        const exact = data.reduce((sum, value, i) => sum + value * (((signs[i] as number) & 1) * 2 - 1), 0)
+        const step = 1e-3
+        const measured = ((await lossAt(name, signs, step)) - (await lossAt(name, signs, -step))) / (2 * step)
+        t.true(Math.abs(measured - exact) < 2e-4 + 2e-3 * Math.abs(exact), `${name}: ${measured}, gradient ${exact}`)
+      }
+    })
 
-  test(`dropout: new in every minibatch, off in evaluate and forward, scale: ${device}`, async (t) => {
-    const engine = await create(device)
-    const { losses } = await engine.evaluate(inputs(1), targets(1), batch)
-    const first = await engine.accumulate(inputs(1), targets(1), batch)
-    const once = engine.gradients()
-    const second = await engine.accumulate(inputs(1), targets(1), batch)
-    t.not(first.loss, second.loss)
-    t.is(engine.minibatch, 2)
-    t.deepEqual((await engine.evaluate(inputs(1), targets(1), batch)).losses, losses)
-    const { logits, shape } = await engine.forward(inputs(1), batch)
-    t.deepEqual(shape, [batch, tiny.attn_length, tiny.vocab_size])
-    // evaluate() is the cross-entropy of forward().
-    const target = targets(1)
-    for (let row = 0; row < losses.length; row++) {
-      const line = Array.from(logits.subarray(row * tiny.vocab_size, (row + 1) * tiny.vocab_size))
-      const sum = line.reduce((total, logit) => total + Math.exp(logit), 0)
-      const loss = Math.log(sum) - (line[target[row] as number] as number)
-      t.true(Math.abs(loss - (losses[row] as number)) < 1e-5)
-    }
-    const scaled = await create(device)
-    t.is((await scaled.accumulate(inputs(1), targets(1), batch, { scale: 0.25 })).loss, first.loss)
-    for (const [name, { data }] of scaled.gradients()) {
-      const whole = once.get(name)?.data as Float32Array
-      t.true(
-        data.every(
-          (value, i) => Math.abs(4 * value - (whole[i] as number)) <= 1e-6 * Math.max(1, Math.abs(whole[i] as number)),
-        ),
-        name,
-      )
-    }
-    await engine.optimizerStep({ lr: 1e-3 })
-    t.true([...engine.gradients().values()].every(({ data }) => data.every((value) => value === 0)))
-    engine.close()
-    scaled.close()
-  })
+    test(`dropout: new in every minibatch, off in evaluate and forward, scale: ${model.model}, ${device}`, async (t) => {
+      const engine = await create(device, model)
+      const { losses } = await engine.evaluate(inputs(1), targets(1), batch)
+      const first = await engine.accumulate(inputs(1), targets(1), batch)
+      const once = engine.gradients()
+      const second = await engine.accumulate(inputs(1), targets(1), batch)
+      t.not(first.loss, second.loss)
+      t.is(engine.minibatch, 2)
+      t.deepEqual((await engine.evaluate(inputs(1), targets(1), batch)).losses, losses)
+      const { logits, shape } = await engine.forward(inputs(1), batch)
+      t.deepEqual(shape, [batch, tiny.attn_length, tiny.vocab_size])
+      // evaluate() is the cross-entropy of forward().
+      const target = targets(1)
+      for (let row = 0; row < losses.length; row++) {
+        const line = Array.from(logits.subarray(row * tiny.vocab_size, (row + 1) * tiny.vocab_size))
+        const sum = line.reduce((total, logit) => total + Math.exp(logit), 0)
+        const loss = Math.log(sum) - (line[target[row] as number] as number)
+        t.true(Math.abs(loss - (losses[row] as number)) < 1e-5)
+      }
+      const scaled = await create(device, model)
+      t.is((await scaled.accumulate(inputs(1), targets(1), batch, { scale: 0.25 })).loss, first.loss)
+      for (const [name, { data }] of scaled.gradients()) {
+        const whole = once.get(name)?.data as Float32Array
+        t.true(
+          data.every(
+            (value, i) =>
+              Math.abs(4 * value - (whole[i] as number)) <= 1e-6 * Math.max(1, Math.abs(whole[i] as number)),
+          ),
+          name,
+        )
+      }
+      await engine.optimizerStep({ lr: 1e-3 })
+      t.true([...engine.gradients().values()].every(({ data }) => data.every((value) => value === 0)))
+      engine.close()
+      scaled.close()
+    })
+  }
 
   test(`what is wrong is said: ${device}`, async (t) => {
     const engine = await create(device)
@@ -351,14 +354,77 @@ test('options: unknown, missing and wrong', async (t) => {
 })
 
 test('bf16: near fp32, and not it', async (t) => {
-  for (const device of devices) {
-    const [single, half] = [await create(device), await create(device, { precision: 'bf16' })]
-    const [a, b] = [await single.forward(inputs(0), batch), await half.forward(inputs(0), batch)]
-    const largest = Math.max(...a.logits.map((value, i) => Math.abs(value - (b.logits[i] as number))))
-    t.true(largest > 1e-4 && largest < 0.05, `${device}: ${largest}`)
-    t.is(half.options.precision, 'bf16')
-    single.close()
-    half.close()
+  for (const device of devices)
+    for (const model of models) {
+      const [single, half] = [await create(device, model), await create(device, { ...model, precision: 'bf16' })]
+      const [a, b] = [await single.forward(inputs(0), batch), await half.forward(inputs(0), batch)]
+      const largest = Math.max(...a.logits.map((value, i) => Math.abs(value - (b.logits[i] as number))))
+      t.true(largest > 1e-4 && largest < 0.05, `${device}: ${largest}`)
+      t.is(half.options.precision, 'bf16')
+      single.close()
+      half.close()
+    }
+})
+
+test('recurrent models: parameters in the order of the state dict, and how they start', async (t) => {
+  for (const { model, modelParams } of models.slice(1)) {
+    const engine = await create('cpu', { model, modelParams: { ...modelParams, embed_dim: 48, n_layers: 2 } })
+    const gates = model === 'gru' ? 3 * 48 : 4 * 48
+    const weights = engine.parameters()
+    t.deepEqual(
+      [...weights].map(([name, { shape }]) => `${name} ${shape}`),
+      [
+        ...[0, 1].flatMap((i) => [
+          `${model}.weight_ih_l${i} ${gates},48`,
+          `${model}.weight_hh_l${i} ${gates},48`,
+          `${model}.bias_ih_l${i} ${gates}`,
+          `${model}.bias_hh_l${i} ${gates}`,
+        ]),
+        'token_embedder.weight 43,48',
+        'ln_f.weight 48',
+        'ln_f.bias 48',
+        'lm_head.weight 43,48',
+      ],
+    )
+    for (const [name, { data }] of weights) {
+      const largest = Math.max(...data.map(Math.abs))
+      const bound = 1 / Math.sqrt(48)
+      if (name.startsWith(model) || name.startsWith('lm_head'))
+        t.true(largest <= bound * 1.0000001 && largest > bound * 0.9, name)
+    }
+    t.is(engine.parameterCount, 2 * 2 * (gates * 48 + gates) + 2 * 43 * 48 + 2 * 48)
+    engine.close()
+  }
+})
+
+test('recurrent models: threads and sequences taken together change nothing but rounding', async (t) => {
+  const many = 37
+  const [given, wanted] = [ids(many * 11, 5), ids(many * 11, 6)]
+  for (const model of models.slice(1)) {
+    const results = []
+    for (const [device, threads] of [
+      ['reference', undefined],
+      ['cpu', 1],
+      ['cpu', 3],
+      ['cpu', 40],
+    ] as const) {
+      const engine = await create(device, { ...model, threads })
+      const { loss } = await engine.accumulate(given, wanted, many)
+      results.push({ loss, gradients: engine.gradients() })
+      engine.close()
+    }
+    const [truth, ...others] = results as [(typeof results)[0], ...typeof results]
+    for (const { loss, gradients } of others) {
+      t.true(Math.abs(loss - truth.loss) < 1e-6, `${loss} ${truth.loss}`)
+      for (const [name, { data }] of gradients) {
+        const want = truth.gradients.get(name)?.data as Float32Array
+        const size = Math.sqrt(want.reduce((sum, x) => sum + x * x, 0) / want.length)
+        t.true(
+          data.every((x, i) => Math.abs(x - (want[i] as number)) < 2e-5 * size + 2e-6 * Math.abs(want[i] as number)),
+          name,
+        )
+      }
+    }
   }
 })
 

@@ -1,30 +1,32 @@
 /** Generation: the cache against plain recomputation, the sliding window, sampling. */
 import test from 'ava'
 import type { Engine } from '../../ts/index.js'
-import { create, devices, tiny } from './support.js'
+import { create, devices, models, tiny } from './support.js'
 
 /** Logits after a sequence, by a forward pass over the last attn_length tokens. */
 async function recomputed(engine: Engine, sequence: number[]): Promise<number[]> {
-  const window = Int32Array.from(sequence.slice(-tiny.attn_length))
+  const window = Int32Array.from(sequence.slice(-(engine.options.modelParams.attn_length as number)))
   const { logits } = await engine.forward(window, 1)
   return Array.from(logits.subarray(logits.length - tiny.vocab_size))
 }
 
 for (const device of devices) {
-  test(`greedy equals plain recomputation, past attn_length too: ${device}`, async (t) => {
-    const engine = await create(device)
-    for (const prompt of [[], [5, 9], [0, 5, 9], [...Array(20).keys()]]) {
-      const sequence = prompt[0] === 0 ? [...prompt] : [0, ...prompt]
-      const start = sequence.length
-      for (let i = 0; i < 25; i++) {
-        const logits = await recomputed(engine, sequence)
-        sequence.push(logits.indexOf(Math.max(...logits)))
+  for (const model of models) {
+    test(`greedy equals plain recomputation, past attn_length too: ${model.model}, ${device}`, async (t) => {
+      const engine = await create(device, model)
+      for (const prompt of [[], [5, 9], [0, 5, 9], [...Array(20).keys()]]) {
+        const sequence = prompt[0] === 0 ? [...prompt] : [0, ...prompt]
+        const start = sequence.length
+        for (let i = 0; i < 25; i++) {
+          const logits = await recomputed(engine, sequence)
+          sequence.push(logits.indexOf(Math.max(...logits)))
+        }
+        const { tokens } = await engine.generate(Int32Array.from(prompt), { tokens: 25 })
+        t.deepEqual([...tokens], sequence.slice(start))
       }
-      const { tokens } = await engine.generate(Int32Array.from(prompt), { tokens: 25 })
-      t.deepEqual([...tokens], sequence.slice(start))
-    }
-    engine.close()
-  })
+      engine.close()
+    })
+  }
 
   test(`sampling follows the distribution, its seed and topK: ${device}`, async (t) => {
     const engine = await create(device)

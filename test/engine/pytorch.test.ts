@@ -28,6 +28,7 @@ function load(name: string) {
   return {
     truth: (key: string) => tensors.get(key) as Tensor,
     float32Error: JSON.parse(metadata.float32_errors as string) as Record<string, number>,
+    model: metadata.model as 'gpt' | 'gru' | 'lstm',
     modelParams: JSON.parse(metadata.model_params as string),
     lr: Number(metadata.lr),
     weights,
@@ -37,6 +38,8 @@ function load(name: string) {
   }
 }
 type Golden = ReturnType<typeof load>
+
+const goldens = ['two_layers', 'head_dim_38', 'gru_two_layers', 'gru_odd_width', 'lstm_two_layers', 'lstm_odd_width']
 
 /** The distances from the float64 truth, smallest first (a NaN fails), and what one may be: see close(). */
 function errors(t: ExecutionContext, golden: Golden, key: string, ours: ArrayLike<number>) {
@@ -69,7 +72,7 @@ function closeAfterSteps(t: ExecutionContext, golden: Golden, key: string, ours:
 
 const create = (golden: Golden, device: string) =>
   Engine.create({
-    model: 'gpt',
+    model: golden.model,
     modelParams: golden.modelParams,
     device,
     precision: 'fp32',
@@ -78,7 +81,7 @@ const create = (golden: Golden, device: string) =>
   })
 
 for (const device of devices) {
-  for (const name of ['two_layers', 'head_dim_38']) {
+  for (const name of goldens) {
     test(`${name} on ${device}: logits, loss and gradients`, async (t) => {
       const golden = load(name)
       const engine = await create(golden, device)

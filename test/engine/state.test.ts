@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { Engine } from '../../ts/index.js'
 import { readSafetensors, type Tensor, writeSafetensors } from '../goldens/safetensors.js'
-import { batch, create, devices, inputs, targets, temporaryFolder, values } from './support.js'
+import { batch, create, devices, inputs, models, targets, temporaryFolder, values } from './support.js'
 
 const folder = temporaryFolder()
 
@@ -15,29 +15,30 @@ async function play(engine: Engine, part: number): Promise<number[]> {
   return seen
 }
 
-for (const device of devices) {
-  test(`a state saved anywhere continues bit for bit: ${device}`, async (t) => {
-    const seed = 2n ** 63n + 5n
-    const unbroken = await create(device, { seed })
-    const expected: number[][] = []
-    for (let part = 0; part < 6; part++) expected.push(await play(unbroken, part))
-    for (const at of [0, 1, 2, 5]) {
-      const first = await create(device, { seed })
-      for (let part = 0; part < at; part++) await play(first, part)
-      const place = join(folder, device, `${at}`)
-      await first.save(place)
-      first.close()
-      const engine = await Engine.load(place, { device, threads: device === 'cpu' ? 2 : undefined })
-      t.is(engine.minibatch, at)
-      t.is(engine.optimizerSteps, at >> 1)
-      t.is(engine.options.seed, seed)
-      for (let part = at; part < 6; part++) t.deepEqual(await play(engine, part), expected[part], `${at}: ${part}`)
-      t.deepEqual(values(engine.parameters()), values(unbroken.parameters()), `saved at ${at}`)
-      engine.close()
-    }
-    unbroken.close()
-  })
-}
+for (const device of devices)
+  for (const model of models) {
+    test(`a state saved anywhere continues bit for bit: ${model.model}, ${device}`, async (t) => {
+      const seed = 2n ** 63n + 5n
+      const unbroken = await create(device, { ...model, seed })
+      const expected: number[][] = []
+      for (let part = 0; part < 6; part++) expected.push(await play(unbroken, part))
+      for (const at of [0, 1, 2, 5]) {
+        const first = await create(device, { ...model, seed })
+        for (let part = 0; part < at; part++) await play(first, part)
+        const place = join(folder, `${model.model}-${device}`, `${at}`)
+        await first.save(place)
+        first.close()
+        const engine = await Engine.load(place, { device, threads: device === 'cpu' ? 2 : undefined })
+        t.is(engine.minibatch, at)
+        t.is(engine.optimizerSteps, at >> 1)
+        t.is(engine.options.seed, seed)
+        for (let part = at; part < 6; part++) t.deepEqual(await play(engine, part), expected[part], `${at}: ${part}`)
+        t.deepEqual(values(engine.parameters()), values(unbroken.parameters()), `saved at ${at}`)
+        engine.close()
+      }
+      unbroken.close()
+    })
+  }
 
 test('files: names, shapes, no padding, gradients only when pending', async (t) => {
   const engine = await create('cpu')

@@ -18,7 +18,19 @@ export const tiny: GptParams = {
   embd_dropout: 0.1,
 }
 
-export function create(device: string, changes: Partial<EngineOptions> = {}): Promise<Engine> {
+/** The recurrent ones know no length: attn_length is long enough for every sequence here. */
+const recurrent = { vocab_size: 43, n_layers: 2, embed_dim: 18, attn_length: 64, dropout: 0.2, embd_dropout: 0.1 }
+
+export const models = [
+  { model: 'gpt', modelParams: tiny },
+  { model: 'gru', modelParams: recurrent },
+  { model: 'lstm', modelParams: recurrent },
+] as const
+
+/** Any model with any shape: which keys belong to which is what the engine tells. */
+type Changes = { [Key in keyof EngineOptions]?: EngineOptions[Key] }
+
+export function create(device: string, changes: Changes = {}): Promise<Engine> {
   const threads = device === 'cpu' ? 2 : undefined
   return Engine.create({ modelParams: tiny, device, seed: 7, threads, ...changes } as EngineOptions)
 }

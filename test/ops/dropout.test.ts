@@ -103,6 +103,15 @@ test('attention probabilities are dropped by their counters', (t) => {
   }
 })
 
+test('dropout_forward agrees with the reference', (t) => {
+  const shapes = [
+    { batch: 2, window: 9, width: 5 },
+    { batch: 1, window: 40, width: 48 },
+  ]
+  compareWithReference(t, 'dropout_forward', shapes, { rate: 0.1, seed: 4, firstRow: 3 })
+  compareWithReference(t, 'dropout_forward', shapes)
+})
+
 test('dropout_backward agrees with the reference', (t) => {
   compareWithReference(
     t,

@@ -11,7 +11,7 @@ const shapes: NativeOpShape[] = [
   { batch: 2, window: 9, width: 38, vocabulary: 11 },
 ]
 
-for (const name of ['embedding_forward', 'embedding_backward']) {
+for (const name of ['embedding_forward', 'embedding_backward', 'token_embedding_forward', 'token_embedding_backward']) {
   test(`${name} agrees with the reference`, (t) => {
     compareWithReference(t, name, shapes)
     compareWithReference(t, name, shapes, options)

@@ -1,4 +1,4 @@
-"""What PyTorch computes for tiny GPTs: logits, loss, gradients, five optimizer steps.
+"""What PyTorch computes for tiny models of each kind: logits, loss, gradients, five optimizer steps.
 
     python make_goldens.py        (torch and safetensors; writes beside itself)
 
@@ -65,6 +65,24 @@ class Gpt(nn.Module):
         return self.lm_head(t["ln_f"](x))
 
 
+class Rnn(nn.Module):
+    def __init__(self, kind, p):
+        super().__init__()
+        width, layer = p["embed_dim"], {"gru": nn.GRU, "lstm": nn.LSTM}[kind]
+        setattr(self, kind, layer(width, width, p["n_layers"], batch_first=True))
+        self.layers = [getattr(self, kind)]  # a list, so that its parameters keep one name
+        self.token_embedder = nn.Embedding(p["vocab_size"], width)
+        self.ln_f = nn.LayerNorm(width)
+        self.lm_head = nn.Linear(width, p["vocab_size"], bias=False)
+
+    def forward(self, ids):
+        return self.lm_head(self.ln_f(self.layers[0](self.token_embedder(ids))[0]))
+
+
+def make_model(kind, p):
+    return Gpt(p) if kind == "gpt" else Rnn(kind, p)
+
+
 def loss_of(model, inputs, targets):
     logits = model(inputs)
     return logits, nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
@@ -81,16 +99,16 @@ def add_gradients(model, inputs, targets, scale, by_sequence):
     return torch.cat([logits.detach() for logits, _ in parts]), torch.stack([loss.detach() for _, loss in parts]).mean()
 
 
-def compute(p, weights, batches, dtype, lr, by_sequence=False):
+def compute(kind, p, weights, batches, dtype, lr, by_sequence=False):
     """Logits, loss and gradients of the first batch, then five steps for each aggregate."""
     torch.manual_seed(0)
-    model = Gpt(p).to(dtype)
+    model = make_model(kind, p).to(dtype)
     model.load_state_dict({name: value.to(dtype) for name, value in weights.items()})
     logits, loss = add_gradients(model, *batches[0], 1, by_sequence)
     out = {"logits": logits, "loss": loss}
     out |= {f"gradient.{name}": value.grad for name, value in model.named_parameters()}
     for aggregate in (1, 2):
-        model = Gpt(p).to(dtype)
+        model = make_model(kind, p).to(dtype)
         model.load_state_dict({name: value.to(dtype) for name, value in weights.items()})
         optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
         norms, losses = [], []
@@ -112,24 +130,24 @@ def error_of(key, difference):
     return float(difference.abs().flatten().quantile(0.99 if weights_after_steps else 1))
 
 
-def golden(name, p, batch, lr):
+def golden(name, p, batch, lr, kind="gpt"):
     torch.manual_seed(1234)
-    model = Gpt(p)
+    model = make_model(kind, p)
     with torch.no_grad():  # PyTorch starts these at 0 and 1: let every parameter matter
         for key, value in model.named_parameters():
-            if key.endswith("bias") or ".ln_" in key:
+            if key.endswith("bias") or "ln_" in key:
                 value += 0.1 * torch.randn_like(value)
     weights = {key: value.detach().clone() for key, value in model.named_parameters()}
     shape = (10, batch, p["attn_length"])
     inputs, targets = (torch.randint(0, p["vocab_size"], shape) for _ in range(2))
     batches = list(zip(inputs, targets))
-    truth = compute(p, weights, batches, torch.float64, lr)
-    singles = [compute(p, weights, batches, torch.float32, lr, by_sequence) for by_sequence in (False, True)]
+    truth = compute(kind, p, weights, batches, torch.float64, lr)
+    singles = [compute(kind, p, weights, batches, torch.float32, lr, by_sequence) for by_sequence in (False, True)]
     errors = {key: max(error_of(key, one[key].double() - truth[key]) for one in singles) for key in truth}
     tensors = {f"weights.{key}": value for key, value in weights.items()}
     tensors |= {key: value.float().reshape(value.shape or (1,)).contiguous() for key, value in truth.items()}
     tensors |= {"inputs": inputs.int().contiguous(), "targets": targets.int().contiguous()}
-    metadata = {"model_params": json.dumps(p), "batch": str(batch), "lr": str(lr), "float32_errors": json.dumps(errors)}
+    metadata = {"model": kind, "model_params": json.dumps(p), "batch": str(batch), "lr": str(lr), "float32_errors": json.dumps(errors)}
     save_file(tensors, HERE / f"{name}.safetensors", metadata)
 
 
@@ -141,3 +159,13 @@ def params(**changes):
 torch.use_deterministic_algorithms(True)
 golden("two_layers", params(), batch=3, lr=1e-3)
 golden("head_dim_38", params(vocab_size=130, n_layers=1, n_heads=1, embed_dim=38, attn_length=17, mlp_ratio=2.5), 2, 1e-2)
+
+
+def recurrent(**changes):
+    base = {"vocab_size": 61, "n_layers": 2, "embed_dim": 24, "attn_length": 13}
+    return base | changes | {"dropout": 0, "embd_dropout": 0}
+
+
+for kind in ("gru", "lstm"):
+    golden(f"{kind}_two_layers", recurrent(), batch=5, lr=1e-3, kind=kind)
+    golden(f"{kind}_odd_width", recurrent(vocab_size=130, n_layers=1, embed_dim=15, attn_length=17), 3, 1e-2, kind)
