@@ -17,7 +17,7 @@ namespace aot::cuda {
 constexpr int persistent_threads = 128, persistent_rows = 64, persistent_depth = 64, persistent_stages = 3;
 
 // Elements from one row of the weights to the next in shared memory: eight rows lie in different banks.
-constexpr int weights_pitch(int k) { return k + 8; }
+__host__ __device__ constexpr int weights_pitch(int k) { return k + 8; }
 
 inline size_t persistent_bytes(int columns, int k) {
   return (static_cast<size_t>(columns) * weights_pitch(k) + persistent_stages * persistent_rows * persistent_depth) *

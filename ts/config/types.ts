@@ -60,7 +60,7 @@ export interface RunOptions {
   noStepPickup: boolean
   /** Begin the cooldown of the learning rate at once. */
   cooldownNow: boolean
-  /** Folder of the state (or run folder) whose weights the run starts from, when it has no state of its own. */
+  /** Run, state, exported folder or safetensors file whose weights the run starts from, when it has no state of its own. */
   initFrom?: string | undefined
   /** Aborted on ^C and SIGTERM, which the command listens to: the loop saves its state and returns. */
   signal?: AbortSignal | undefined
