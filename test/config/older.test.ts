@@ -1,5 +1,5 @@
 /**
- * Config files as the original's two generations wrote them (test/config/original/) run unchanged, by the command and its
+ * Config files as the original's two generations wrote them (test/config/older/) run unchanged, by the command and its
  * flags as the original's README gives them.
  */
 import { spawnSync } from 'node:child_process'
@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { type Line, readLines, realDataset } from '../train/runs.js'
 
-const examples = join(process.cwd(), 'test/config/original')
+const examples = join(process.cwd(), 'test/config/older')
 const launcher = join(process.cwd(), 'bin/aot-train.js')
 
 /** A folder as the original's users had it: the data and tokenizer where the configs say, the configs beside. */
