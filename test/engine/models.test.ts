@@ -38,10 +38,7 @@ for (const model of ['gru', 'lstm'] as const) {
       { ...shape, desired_attn_length: 12 },
       'modelParams.desired_attn_length: 12, but attn_length, which means the same, is 11; keep one of them',
     )
-    await refused(
-      undefined as never,
-      'modelParams must be an object { vocab_size, n_layers, embed_dim, attn_length, ... }',
-    )
+    await refused(undefined as never, 'modelParams must be an object { vocab_size, embed_dim, attn_length, ... }')
   })
 }
 

@@ -27,7 +27,10 @@ export const models = [
   { model: 'lstm', modelParams: recurrent },
 ] as const
 
-export function create(device: string, changes: Partial<EngineOptions> = {}): Promise<Engine> {
+/** Any model with any shape: which keys belong to which is what the engine tells. */
+type Changes = { [Key in keyof EngineOptions]?: EngineOptions[Key] }
+
+export function create(device: string, changes: Changes = {}): Promise<Engine> {
   const threads = device === 'cpu' ? 2 : undefined
   return Engine.create({ modelParams: tiny, device, seed: 7, threads, ...changes } as EngineOptions)
 }

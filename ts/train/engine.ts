@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { makeFolder } from '../checkpoints/durable.js'
 import { oneOf, path } from '../config/fields.js'
 import { isObject, type JsonObject } from '../config/jsonc.js'
-import { keysOfOthers, notOfModel } from '../config/keys.js'
+import { keysOf, keysOfOthers, notOfModel } from '../config/keys.js'
 import { modernize } from '../config/legacy.js'
 import { nearest } from '../config/nearest.js'
 import type { Problem } from '../config/problems.js'
@@ -19,23 +19,17 @@ const seedError = 'a whole number from 0 to 2^64 - 1'
 const seed = z.union([z.int({ error: seedError }).min(0, { error: seedError }), z.bigint()], { error: seedError })
 
 /** Kinds only: the engine checks the ranges, and that what has no default is there. */
-const rnnParams = {
-  vocab_size: param.optional(),
-  n_layers: param.optional(),
-  embed_dim: param.optional(),
-  attn_length: param.optional(),
-  dropout: param.optional(),
-  embd_dropout: param.nullable().optional(),
-}
-const gptParams = { ...rnnParams, n_heads: param.optional(), mlp_ratio: param.optional() }
-
 function createOptions(model: Model) {
-  const shape = model === 'gpt' ? gptParams : rnnParams
-  const wanted = `an object { vocab_size, n_layers, ${model === 'gpt' ? 'n_heads, ' : ''}embed_dim, attn_length, ... }`
+  const keys = keysOf(model).filter(({ section }) => section === 'model_params')
+  const shape: Record<string, z.ZodType<number | null | undefined>> = {}
+  for (const { name, schema } of keys) {
+    shape[name] = (schema.safeParse(null).success ? param.nullable() : param).optional()
+  }
+  const needed = keys.flatMap(({ name, schema }) => (schema.safeParse(undefined).success ? [] : [name]))
   return z.strictObject(
     {
       model: oneOf(models).default(models[0]),
-      modelParams: z.strictObject(shape, { error: wanted }),
+      modelParams: z.strictObject(shape, { error: `an object { ${needed.join(', ')}, ... }` }),
       device: device.default('cpu'),
       precision: oneOf(['fp32', 'bf16']).optional(),
       seed: seed.default(0),
@@ -137,7 +131,9 @@ export class Engine {
     const given = checkCreate(options)
     const precision = given.precision ?? (given.device.startsWith('cuda') ? 'bf16' : 'fp32')
     const modelParams: Record<string, number | null> = {}
-    for (const [key, value] of Object.entries(given.modelParams)) if (value !== undefined) modelParams[key] = value
+    for (const [key, value] of Object.entries(given.modelParams)) {
+      if (value !== undefined) modelParams[key] = value
+    }
     return new Engine(await nativeFor(given.device).Engine.create({ ...given, modelParams, precision }))
   }
 
