@@ -92,8 +92,8 @@ class Engine {
   void check_generation(std::span<const int32_t> prompt, const GenerateOptions& options) const;
   // Feeds tokens at positions from first_position on; logits of what follows the last.
   void decode(std::span<const int32_t> tokens, int first_position, std::vector<float>& logits);
-  // Logits of what follows the sequence.
-  void follow(std::span<const int32_t> sequence, std::vector<float>& logits);
+  // Logits of what follows the sequence, whose first `prompt` tokens came at once and the others one by one.
+  void follow(std::span<const int32_t> sequence, size_t prompt, std::vector<float>& logits);
 
   EngineOptions options_;
   std::unique_ptr<Model> model_;

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <utility>
 
 #include "backend/error.h"
 #include "backend/rng.h"
@@ -59,28 +60,36 @@ void Engine::check_generation(std::span<const int32_t> prompt, const GenerateOpt
   if (options.top_k < 0) fail(ErrorCode::config, "topK must be a whole number from 0 on");
 }
 
-void Engine::follow(std::span<const int32_t> sequence, std::vector<float>& logits) {
+void Engine::follow(std::span<const int32_t> sequence, size_t prompt, std::vector<float>& logits) {
   const size_t limit = model_->decode_length() == 0 ? SIZE_MAX : static_cast<size_t>(model_->decode_length());
-  const bool whole = sequence.size() <= limit;
-  if (!whole) sequence = sequence.last(limit);
-  size_t fed =
-      whole && decoded_.size() < sequence.size() && std::equal(decoded_.begin(), decoded_.end(), sequence.begin())
-          ? decoded_.size()
-          : 0;
-  // More workspace is new workspace: the state that lay in the old one is lost.
-  if (model_->workspace(Model::Use::decode, 1, static_cast<int>(sequence.size() - fed)) > reserved_) {
-    fed = 0;
-    reserve(Model::Use::decode, 1, static_cast<int>(sequence.size()));
+  if (sequence.size() > limit) {
+    reserve(Model::Use::decode, 1, static_cast<int>(limit));
+    return decode(sequence.last(limit), 0, logits);
   }
-  decoded_.clear();
-  decode(sequence.subspan(fed), static_cast<int>(fed), logits);
-  if (whole) decoded_.assign(sequence.begin(), sequence.end());
+  const bool goes_on =
+      decoded_.size() < sequence.size() && std::equal(decoded_.begin(), decoded_.end(), sequence.begin());
+  // More workspace is new workspace: the state that lay in the old one is lost.
+  if (!goes_on || model_->workspace(Model::Use::decode, 1, static_cast<int>(prompt)) > reserved_) {
+    reserve(Model::Use::decode, 1, static_cast<int>(prompt));
+  }
+  // The prompt at once and then token by token, also when the state was lost: products of other sizes round otherwise.
+  std::vector<int32_t> held = std::exchange(decoded_, {});
+  while (held.size() < sequence.size()) {
+    const size_t count = held.size() < prompt ? prompt - held.size() : 1;
+    decode(sequence.subspan(held.size(), count), static_cast<int>(held.size()), logits);
+    held.insert(held.end(), sequence.begin() + static_cast<std::ptrdiff_t>(held.size()),
+                sequence.begin() + static_cast<std::ptrdiff_t>(held.size() + count));
+  }
+  decoded_ = std::move(held);
 }
 
 int32_t Engine::next_token(std::span<const int32_t> sequence, int64_t index, const GenerateOptions& options) {
   check_generation(sequence, options);
+  if (index < 0 || static_cast<size_t>(index) >= sequence.size()) {
+    fail(ErrorCode::config, "index must be the number of tokens made so far");
+  }
   std::vector<float> logits(static_cast<size_t>(vocab_size()));
-  follow(sequence, logits);
+  follow(sequence, sequence.size() - static_cast<size_t>(index), logits);
   const double u = (element_word(static_cast<uint64_t>(index), 0, sampling_site, options.seed) + 0.5) / 4294967296.0;
   return options.temperature == 0 ? likeliest(logits) : sample(logits, options.temperature, options.top_k, u);
 }
