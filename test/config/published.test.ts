@@ -53,7 +53,7 @@ test('docs/configuration.md lists every key with its default', (t) => {
   t.deepEqual([...documented.keys()], configKeys.map(fullName))
   for (const key of configKeys) {
     const byDefault = key.schema.safeParse(undefined)
-    t.is(documented.get(fullName(key)), byDefault.success ? byDefault.data : undefined, fullName(key))
+    t.deepEqual(documented.get(fullName(key)), byDefault.success ? byDefault.data : undefined, fullName(key))
   }
 })
 

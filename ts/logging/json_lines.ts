@@ -1,5 +1,5 @@
 /** A file of one JSON object a line, each with its `step`, that a killed run can go on with. */
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { ioError } from '../checkpoints/durable.js'
 
 /** Where the file stood at a checkpoint. */
@@ -92,5 +92,33 @@ export class JsonLines {
 
   close(): void {
     closeSync(this.fd)
+  }
+}
+
+/** Follows a file of lines that grows: for sinks that catch up with the run's record. */
+export class JsonLinesReader {
+  private position = 0
+  private rest = Buffer.alloc(0)
+
+  constructor(readonly path: string) {}
+
+  /** The lines that were added since the last call, whole ones alone. */
+  read(): JsonRecord[] {
+    const fd = openSync(this.path, 'r')
+    try {
+      const added = Buffer.alloc(Math.max(0, fstatSync(fd).size - this.position))
+      const bytes = readSync(fd, added, 0, added.length, this.position)
+      this.position += bytes
+      const content = Buffer.concat([this.rest, added.subarray(0, bytes)])
+      const end = content.lastIndexOf(newline) + 1
+      this.rest = content.subarray(end)
+      return content
+        .toString('utf8', 0, end)
+        .split('\n')
+        .filter((line) => stepOf(line) !== null)
+        .map((line) => JSON.parse(line))
+    } finally {
+      closeSync(fd)
+    }
   }
 }
