@@ -14,10 +14,11 @@ export interface OpenSinks {
   step: number
   bytes: { metrics: number; samples: number }
   progress: TrainProgress
+  more: Sink[]
 }
 
 /** AOT_IO when the files of lines cannot be opened. */
-export function openSinks({ run, step, bytes, progress }: OpenSinks): Sinks {
+export function openSinks({ run, step, bytes, progress, more }: OpenSinks): Sinks {
   const print = (line: string) => progress.line(line)
   const makers: Record<ResolvedRun['config']['logging'][number], () => Sink> = {
     tensorboard: () => new TensorBoard(run),
@@ -25,6 +26,6 @@ export function openSinks({ run, step, bytes, progress }: OpenSinks): Sinks {
   }
   const metrics = new MetricsJsonl(run.runFolder, { step, bytes: bytes.metrics })
   const samples = new SamplesJsonl(run.runFolder, { step, bytes: bytes.samples })
-  const others = [progress, ...[...new Set(run.config.logging)].map((name) => makers[name]())]
+  const others = [progress, ...[...new Set(run.config.logging)].map((name) => makers[name]()), ...more]
   return new Sinks({ metrics, samples, others, print })
 }

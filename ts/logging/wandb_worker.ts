@@ -23,7 +23,7 @@ interface SdkRun {
   log(row: Record<string, unknown>, step: number): void
   finish(exitCode: number): Promise<void>
   url(): string
-  _messenger: { sender: { filestream: FileStream } }
+  _messenger: { sender: { filestream: FileStream; delay: { ms: number } } }
 }
 
 interface FileStream {
@@ -180,7 +180,8 @@ function sendingBy(stream: FileStream, memory: Memory): FileStream['send'] {
 const rows = new Rows()
 const memory = await Memory.open(data.runFolder, data.newId)
 const run = await connect(memory.saved.id)
-const stream = run._messenger?.sender?.filestream
+const sender = run._messenger?.sender
+const stream = sender?.filestream
 const history = stream?.lastChunks?.['wandb-history.jsonl']
 if (history === undefined || typeof stream.send !== 'function') {
   fail(new Error('this version of @wandb/sdk is not the one that is known: install 0.5.1'))
@@ -188,6 +189,8 @@ if (history === undefined || typeof stream.send !== 'function') {
 // The SDK would begin a resumed run's history anew, over the rows that are there.
 history.offset = memory.saved.rows
 stream.send = sendingBy(stream, memory)
+// Milliseconds between two looks at what it was told: a second by itself, which the end of the run would wait for.
+sender.delay.ms = 50
 tell({ kind: 'connected', url: run.url() })
 
 let [givenRows, given] = [memory.saved.rows, memory.saved.step]

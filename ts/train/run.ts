@@ -5,6 +5,7 @@ import { ioError, makeFolder, replaceFile } from '../checkpoints/durable.js'
 import { CheckpointStore } from '../checkpoints/store.js'
 import type { ResolvedRun, RunOptions, RunResult } from '../config/types.js'
 import { openSinks } from '../logging/open.js'
+import type { Sink } from '../logging/sink.js'
 import { TrainProgress } from '../logging/train_progress.js'
 import { type NativeAddon, nativeFor } from '../native.js'
 import { findTokenFile, openDataset } from './dataset.js'
@@ -22,6 +23,8 @@ export interface Surroundings {
   print(line: string): void
   /** For the progress bar; null: plain lines. */
   terminal: NodeJS.WriteStream | null
+  /** Told of the metrics besides those of the config. */
+  sinks?: Sink[]
 }
 
 function usual(device: string): Surroundings {
@@ -98,7 +101,7 @@ export async function trainRun(
     const tokensPerStep = training.batch_size * dataset.train.attnLength
     const progress = new TrainProgress({ start: step, total: plan.steps, tokensPerStep, print, terminal })
     const bytes = { metrics: before?.metrics_bytes ?? 0, samples: before?.samples_bytes ?? 0 }
-    const sinks = openSinks({ run, step, bytes, progress })
+    const sinks = openSinks({ run, step, bytes, progress, more: surroundings.sinks ?? [] })
     const parts = { run, plan, engine, dataset, text, store, sinks, progress, signal: options.signal }
     return await sinks.during(step, () => new TrainLoop(parts, step, before).run())
   } finally {
