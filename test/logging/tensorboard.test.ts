@@ -6,7 +6,7 @@ import { trainRun } from '../../ts/train/run.js'
 import { type Faults, fakeSurroundings } from '../train/fakes.js'
 import { killAt, metricsBytes } from '../train/kill.js'
 import { comparable, folderWithText, makeRun, plain, readLines, type Settings } from '../train/runs.js'
-import { type ReadEvent, readEvents, readHparams, readRecords, runEvents } from './tfevents_reader.js'
+import { eventFiles, type ReadEvent, readEvents, readHparams, readRecords, runEvents } from './tfevents_reader.js'
 
 const settings: Settings = { steps_to_train: 60, save_every: 10, step_log: 4 }
 
@@ -97,6 +97,8 @@ test('after a stop nothing is there twice, nor past the checkpoint', async (t) =
     const events = runEvents(run.runFolder)
     t.deepEqual(scalars(events), wantedScalars(run.runFolder), `stopped at ${minibatch}`)
     t.deepEqual(status(events), [3], 'it runs, as far as TensorBoard knows')
+    const sizes = eventFiles(run.runFolder).map(({ content }) => content.length > 0)
+    t.deepEqual(sizes, minibatch === 5 ? [true] : [false, true], 'the file before is there, empty')
   }
   await train(run)
   const events = runEvents(run.runFolder)
@@ -123,8 +125,11 @@ test('after a kill the next start begins from the record, whatever is left in th
   await train(run, 0, faults)
   t.deepEqual(comparable(run.runFolder), comparable(whole.runFolder))
   t.deepEqual(scalars(runEvents(run.runFolder)), wantedScalars(run.runFolder))
-  const [later] = readdirSync(tensorboard) as [string]
-  t.true(later > name, 'a TensorBoard that is open reads it after the other')
+  t.deepEqual(
+    eventFiles(run.runFolder).map(({ content }) => content.length > 0),
+    [false, true],
+  )
+  t.is(eventFiles(run.runFolder)[0]?.name, name, 'a TensorBoard that is open reads the new one after it')
 
   rmSync(tensorboard, { recursive: true })
   await train(run)
@@ -155,5 +160,5 @@ test('files of others in the folder are left alone', async (t) => {
   writeFileSync(join(tensorboard, 'notes.txt'), 'mine')
   await train(run)
   t.is(readFileSync(join(tensorboard, 'notes.txt'), 'utf8'), 'mine')
-  t.is(readdirSync(tensorboard).length, 2)
+  t.is(readdirSync(tensorboard).length, 3)
 })

@@ -103,12 +103,16 @@ export function readEvents(content: Buffer): ReadEvent[] {
   })
 }
 
-/** The events of a run's only event file. */
-export function runEvents(runFolder: string): ReadEvent[] {
+/** A run's event files with what is in them, oldest first. */
+export function eventFiles(runFolder: string): { name: string; content: Buffer }[] {
   const folder = join(runFolder, 'tensorboard')
-  const names = readdirSync(folder)
-  if (names.length !== 1) throw new Error(`not one file: ${names.join(', ')}`)
-  return readEvents(readFileSync(join(folder, names[0] as string)))
+  const names = readdirSync(folder).filter((name) => name.includes('tfevents'))
+  return names.sort().map((name) => ({ name, content: readFileSync(join(folder, name)) }))
+}
+
+/** The events of all of them, as TensorBoard shows them. */
+export function runEvents(runFolder: string): ReadEvent[] {
+  return eventFiles(runFolder).flatMap(({ content }) => readEvents(content))
 }
 
 /** google.protobuf.Value, and what else the plugin hparams is told. */

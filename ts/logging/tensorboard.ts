@@ -3,7 +3,7 @@
  * config as hyperparameters. Each start writes the file anew from the two files of lines, which were cut back to the
  * checkpoint: so nothing is in it twice, and what a killed process left half written is gone with the old file.
  */
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { ResolvedRun } from '../config/types.js'
@@ -37,7 +37,11 @@ export class TensorBoard implements Sink {
     this.#writer = new TfeventsWriter(join(folder, unfinished), Date.now() / 1000, 0)
     this.#writeStart()
     this.#replay()
-    for (const name of older) rmSync(join(folder, name))
+    // An open TensorBoard finds the new file only from the old one, so that stays, empty, until the start after.
+    for (const name of older) {
+      if (statSync(join(folder, name)).size === 0) rmSync(join(folder, name))
+      else truncateSync(join(folder, name))
+    }
     renameSync(join(folder, unfinished), join(folder, `events.out.tfevents.${second}.${hostname()}.${process.pid}.0`))
   }
 
