@@ -219,6 +219,23 @@ test('what was trained without network, or without wandb, is sent by a later sta
   )
 })
 
+test('more rows than are sent at once', async (t) => {
+  const server = await WandbServer.start(t)
+  const run = runWith(environment(t, server.url))
+  const lines: string[] = []
+  const sinks = sinkAlone(run, lines)
+  await sinks.during(0, async () => {
+    for (let step = 1; step <= 4500; step++) sinks.train(place(step), metricsAt)
+    return { step: 4500, stopped: false }
+  })
+  t.is(lines.length, 1)
+  t.deepEqual(
+    server.run.history.map(({ _step }) => _step),
+    Array.from({ length: 4500 }, (_, i) => i + 1),
+  )
+  t.deepEqual(server.twice, [])
+})
+
 test('nothing is sent without the SDK, without a login, or when WANDB_MODE says so', async (t) => {
   const server = await WandbServer.start(t)
   const cases: [Record<string, string>, Partial<WandbOptions>, string][] = [

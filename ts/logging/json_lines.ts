@@ -95,30 +95,32 @@ export class JsonLines {
   }
 }
 
+/** What is read at once; lines are shorter. */
+const chunk = 16 * 1024 * 1024
+
 /** Follows a file of lines that grows: for sinks that catch up with the run's record. */
 export class JsonLinesReader {
   private position = 0
-  private rest = Buffer.alloc(0)
 
   constructor(readonly path: string) {}
 
-  /** The lines that were added since the last call, whole ones alone. */
+  /** The next lines, some MB of them; none when there is no whole line more. */
   read(): JsonRecord[] {
     const fd = openSync(this.path, 'r')
     try {
-      const added = Buffer.alloc(Math.max(0, fstatSync(fd).size - this.position))
+      const added = Buffer.alloc(Math.min(chunk, Math.max(0, fstatSync(fd).size - this.position)))
       const bytes = readSync(fd, added, 0, added.length, this.position)
-      this.position += bytes
-      const content = Buffer.concat([this.rest, added.subarray(0, bytes)])
-      const end = content.lastIndexOf(newline) + 1
-      this.rest = content.subarray(end)
-      return content
-        .toString('utf8', 0, end)
-        .split('\n')
-        .filter((line) => stepOf(line) !== null)
-        .map((line) => JSON.parse(line))
+      const end = added.subarray(0, bytes).lastIndexOf(newline) + 1
+      this.position += end
+      const lines = added.toString('utf8', 0, end).split('\n')
+      return lines.filter((line) => stepOf(line) !== null).map((line) => JSON.parse(line))
     } finally {
       closeSync(fd)
     }
+  }
+
+  /** All lines up to the end. */
+  *rest(): Generator<JsonRecord> {
+    for (let lines = this.read(); lines.length > 0; lines = this.read()) yield* lines
   }
 }

@@ -69,11 +69,12 @@ export class TensorBoard implements Sink {
   /** What the record holds of earlier starts. */
   #replay(): void {
     const timeOf = new Map<number, number>()
-    for (const line of new JsonLinesReader(join(this.run.runFolder, 'metrics.jsonl')).read() as MetricsLine[]) {
+    for (const record of new JsonLinesReader(join(this.run.runFolder, 'metrics.jsonl')).rest()) {
+      const line = record as MetricsLine
       timeOf.set(line.step, line.time)
       this.#scalars(line)
     }
-    for (const line of new JsonLinesReader(join(this.run.runFolder, 'samples.jsonl')).read()) {
+    for (const line of new JsonLinesReader(join(this.run.runFolder, 'samples.jsonl')).rest()) {
       const { step, text: sample, direction } = line as unknown as Omit<Sample, 'time' | 'quoted'>
       this.sample({ step, text: sample, direction, time: timeOf.get(step) ?? 0 })
     }

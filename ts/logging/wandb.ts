@@ -167,7 +167,7 @@ export class Wandb implements Sink {
 
   #tellUnsent(): void {
     const { runFolder } = this.#options.run
-    const steps = new JsonLinesReader(join(runFolder, 'metrics.jsonl')).read().map(({ step }) => step)
+    const steps = Array.from(new JsonLinesReader(join(runFolder, 'metrics.jsonl')).rest(), ({ step }) => step)
     const sent = Math.max(this.#sent, savedStep(join(runFolder, 'wandb.json')))
     const unsent = steps.filter((step) => step > sent && step <= this.#complete).length
     if (unsent === 0) return

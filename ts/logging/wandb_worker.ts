@@ -90,29 +90,40 @@ class Rows {
   private readonly metrics = new JsonLinesReader(join(data.runFolder, 'metrics.jsonl'))
   private readonly samples = new JsonLinesReader(join(data.runFolder, 'samples.jsonl'))
   private readonly waiting = new Map<number, Record<string, unknown>>()
-  /** Seconds since 1970: of the first line, and of the rows that were taken. */
+  private readonly texts = new Map<number, string>()
+  /** Seconds since 1970: of the first line, and of the rows that are not on the server yet. */
   started: number | null = null
   readonly times = new Map<number, number>()
 
-  /** Takes up to `most` rows of steps after `sent` and up to `complete`, which no line is added to any more. */
-  take(sent: number, complete: number, most: number): [number, Record<string, unknown>][] {
-    for (const line of this.metrics.read() as MetricsLine[]) {
-      const { step, time, ...values } = line
+  /** Takes up to `most` rows of steps after `given` and up to `complete`, which no line is added to any more. */
+  take(given: number, complete: number, most: number): [number, Record<string, unknown>][] {
+    while (this.waiting.size <= most && this.readMetrics(given)) {}
+    for (const { step, text, direction } of this.samples.rest()) {
+      if (step <= given) continue
+      const sample = direction === undefined ? `${text}` : `${direction}: ${text}`
+      const before = this.texts.get(step)
+      this.texts.set(step, before === undefined ? sample : `${before}\n${sample}`)
+    }
+    const ready = [...this.waiting].filter(([step]) => step <= complete).slice(0, most)
+    for (const [step, row] of ready) {
+      const sample = this.texts.get(step)
+      if (sample !== undefined) row.gen_samples = sample
+      this.waiting.delete(step)
+      this.texts.delete(step)
+    }
+    return ready
+  }
+
+  private readMetrics(given: number): boolean {
+    const lines = this.metrics.read() as MetricsLine[]
+    for (const { step, time, ...values } of lines) {
       this.started ??= time
       const numbers = Object.entries(values).filter(([, value]) => typeof value === 'number')
-      if (step <= sent) continue
+      if (step <= given) continue
       this.waiting.set(step, { ...this.waiting.get(step), ...Object.fromEntries(numbers), batches: step })
       this.times.set(step, time)
     }
-    for (const { step, text, direction } of this.samples.read()) {
-      const row = this.waiting.get(step)
-      if (row === undefined) continue
-      const sample = direction === undefined ? text : `${direction}: ${text}`
-      row.gen_samples = row.gen_samples === undefined ? sample : `${row.gen_samples}\n${sample}`
-    }
-    const ready = [...this.waiting].filter(([step]) => step <= complete).slice(0, most)
-    for (const [step] of ready) this.waiting.delete(step)
-    return ready
+    return lines.length > 0
   }
 }
 
@@ -193,7 +204,8 @@ stream.send = sendingBy(stream, memory)
 sender.delay.ms = 50
 tell({ kind: 'connected', url: run.url() })
 
-let [givenRows, given] = [memory.saved.rows, memory.saved.step]
+const first = memory.saved.rows
+let [givenRows, given] = [first, memory.saved.step]
 for (;;) {
   const woken = new Promise<void>((resolve) => {
     wake = resolve
@@ -206,8 +218,8 @@ for (;;) {
   givenRows += ready.length
   given = ready.at(-1)?.[0] ?? given
   if (ending && ready.length < free) break
-  // The SDK sends when it wakes, up to 30 s from now.
-  if (ending) setTimeout(() => stream.delay.cancel(), 100)
+  // By itself the SDK sends up to 30 s from now.
+  if (ending || (ready.length > 0 && givenRows === first + ready.length)) setTimeout(() => stream.delay.cancel(), 100)
   await woken
 }
 await run.finish(closing ?? 0)
