@@ -77,7 +77,7 @@ function sinkAlone(run: ResolvedRun, lines: string[], options: Partial<WandbOpti
   const mark = { step: 0, bytes: 0 }
   const [metrics, samples] = [new MetricsJsonl(run.runFolder, mark), new SamplesJsonl(run.runFolder, mark)]
   const print = (line: string) => lines.push(line)
-  const wandb = new Wandb({ run, print, requestSeconds: 5, closeSeconds: 5, retrySeconds: 0.05, ...options })
+  const wandb = new Wandb({ run, print, requestSeconds: 60, closeSeconds: 60, retrySeconds: 0.05, ...options })
   return new Sinks({ metrics, samples, others: [wandb], print })
 }
 
@@ -152,12 +152,15 @@ test('faults of the server: one line, one more at the end, and the same run', as
     const surroundings = fakeSurroundings()
     const print = (line: string) => surroundings.lines.push(line)
     const begun = performance.now()
-    const sinks = [new Wandb({ run, print, requestSeconds: 20, closeSeconds: name.startsWith('hangs') ? 1 : 5 })]
+    const sinks = [new Wandb({ run, print, requestSeconds: 60, closeSeconds: name.startsWith('hangs') ? 1 : 25 })]
     await trainRun(run, plain, { ...surroundings, sinks })
-    t.true(performance.now() - begun < 8000, `${name} holds up the run`)
+    t.true(performance.now() - begun < 25_000, `${name} holds up the run`)
     t.deepEqual(comparable(run.runFolder), comparable(without.runFolder), name)
     const lines = surroundings.lines.filter((line) => line.startsWith('wandb: ') && !line.includes('/runs/'))
-    t.deepEqual(lines, [unsent(reason)], name)
+    t.is(lines.at(-1), unsent(reason), name)
+    // Where the trouble came before the end, it was told then, once.
+    const before = lines.slice(0, -1)
+    t.true(before.length <= 1 && before.every((line) => line.includes(`: ${reason};`)), `${name}: ${before}`)
   }
 })
 

@@ -97,6 +97,7 @@ class Rows {
 
   /** Takes up to `most` rows of steps after `given` and up to `complete`, which no line is added to any more. */
   take(given: number, complete: number, most: number): [number, Record<string, unknown>][] {
+    if (most <= 0) return []
     while (this.waiting.size <= most && this.readMetrics(given)) {}
     for (const { step, text, direction } of this.samples.rest()) {
       if (step <= given) continue
