@@ -168,6 +168,26 @@ test('the command prints its error on one line and exits with 2', (t) => {
   })
 })
 
+test('--log replaces the config key logging: repeated, with commas, or none', async (t) => {
+  const logging = async (...words: string[]) => {
+    const { overrides } = await parse('a.json', ...words)
+    return overrides.map(({ section, name, value, origin }) => [section + name, value, origin])
+  }
+  t.deepEqual(await logging('--log', 'wandb'), [['logging', ['wandb'], '--log wandb']])
+  t.deepEqual(await logging('--log=tensorboard, wandb'), [
+    ['logging', ['tensorboard', 'wandb'], '--log tensorboard, wandb'],
+  ])
+  t.deepEqual(await logging('--log', 'tensorboard', '--log', 'wandb'), [
+    ['logging', ['tensorboard', 'wandb'], '--log tensorboard --log wandb'],
+  ])
+  t.deepEqual(await logging('--log', 'none'), [['logging', [], '--log none']])
+  for (const words of ['wanb', 'none,wandb', 'wandb,', '', 'jsonl']) {
+    const { status, stderr } = command('fw.json', '--log', words)
+    t.is(status, 2)
+    t.regex(stderr, /^aot-train: --log \S*: must be "tensorboard" or "wandb", in a list .*, not ".*"\n$/, words)
+  }
+})
+
 test('--help names every option and --version the version', (t) => {
   const help = command('--help')
   t.is(help.status, 0)
@@ -180,6 +200,7 @@ test('--help names every option and --version the version', (t) => {
     '-c, --cooldown-now',
     '--model',
     '--set',
+    '--log',
     '--init-from',
     '--verbose',
     '--version',

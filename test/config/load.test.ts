@@ -28,6 +28,7 @@ test('what a config leaves out takes its default', (t) => {
     precision: null,
     seed: 0,
     split: 'shuffled',
+    logging: ['tensorboard'],
     model_params: {
       vocab_size: 300,
       n_layers: 2,

@@ -379,6 +379,29 @@ const training = [
     "'training_params.stride': windows.stride,",
     '',
   ]),
+  ...inFile('ts/logging/sinks.ts', 'logging/sinks', [
+    'a sink whose promise is rejected stays on',
+    'Promise.resolve(done).catch(fail)',
+    'Promise.resolve(done).catch(() => {})',
+  ]),
+  ...inFile(
+    'ts/logging/tfevents.ts',
+    'logging/tensorboard',
+    ['the sums of event files are not masked', ' + 0xa282ead8', ''],
+    ['an event file begins without a restart', 'message(7, whole(1, start))', 'message(7)'],
+  ),
+  ...inFile('ts/logging/tensorboard.ts', 'logging/tensorboard', [
+    'the event file of an earlier start stays as it was',
+    'else truncateSync(join(folder, name))',
+    'else truncateSync',
+  ]),
+  ...inFile(
+    'ts/logging/wandb_worker.ts',
+    'logging/wandb',
+    ['a resumed run is sent over its first rows', 'history.offset = memory.saved.rows', 'history.offset = 0'],
+    ['rows are sent twice after a resume', '[first, memory.saved.step]', '[first, 0]'],
+    ['what the server does not take counts as sent', 'if (!response.ok) return fail({ response })', ''],
+  ),
   ...inFile('ts/logging/json_lines.ts', 'train/json_lines', [
     'metrics after the checkpoint stay',
     'ftruncateSync(fd, bytes)',

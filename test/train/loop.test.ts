@@ -33,7 +33,9 @@ test('a run writes its config, metrics, samples and checkpoints', async (t) => {
   const { run, result } = await train(folderWithText(t), { steps_to_train: 30 })
   t.is(result.step, 30)
   t.false(result.stopped)
-  t.deepEqual(readdirSync(run.runFolder).sort(), ['config.json', 'lock', 'metrics.jsonl', 'samples.jsonl', 'state'])
+  t.deepEqual(readdirSync(run.runFolder).sort(), [
+    ...['config.json', 'lock', 'metrics.jsonl', 'samples.jsonl', 'state', 'tensorboard'],
+  ])
   t.deepEqual(JSON.parse(readFileSync(join(run.runFolder, 'config.json'), 'utf8')), run.config)
   t.deepEqual(stateNames(run.runFolder), ['20', '30', 'backups', 'latest'])
 

@@ -42,6 +42,7 @@ const options = {
   'cooldown-now': { ...flag, alias: 'c', describe: 'Begin the cooldown of the learning rate at once' },
   model: { ...text, describe: 'Replaces the config key model: gpt, gru or lstm' },
   set: { ...text, describe: 'key=value, replaces a config key: batch_size=4; may be repeated' },
+  log: { ...text, describe: 'Replaces the config key logging: tensorboard, wandb, both with a comma, or none' },
   'init-from': {
     ...text,
     describe: 'Run, saved state, exported folder or safetensors file whose weights a new run starts from',
@@ -127,6 +128,8 @@ export async function parseTrainArguments(words: readonly string[]): Promise<Tra
   const model = single(parsed, 'model')
   const overrides = all(parsed.set).map(parseOverride)
   if (model !== undefined) overrides.push({ section: '', name: 'model', value: model, origin: `--model ${model}` })
+  const logs = all(parsed.log)
+  if (logs.length > 0) overrides.push(loggingOverride(logs))
   const devices = all(parsed.device)
   return {
     kind: 'train',
@@ -141,6 +144,13 @@ export async function parseTrainArguments(words: readonly string[]): Promise<Tra
       cooldownNow: isSet(parsed['cooldown-now']),
     },
   }
+}
+
+/** `--log a --log b` and `--log a,b` are one list. */
+function loggingOverride(given: string[]): Override {
+  const value = given.flatMap((list) => list.split(',')).map((name) => name.trim())
+  const origin = `--log ${given.join(' --log ')}`
+  return { section: '', name: 'logging', value: value.join() === 'none' ? [] : value, origin }
 }
 
 /** yargs says "Not enough arguments following: d". */

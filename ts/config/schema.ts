@@ -129,6 +129,8 @@ const optimParams = z.strictObject(
   { error: section },
 )
 
+const loggingValues = '"tensorboard" or "wandb", in a list (terminal and metrics.jsonl are always on)'
+
 const kindOf = <Kind extends Model>(model: Kind) => z.literal(model, { error: quoted(models) })
 
 function configOf<Kind extends z.ZodType, Params extends z.ZodType>(model: Kind, modelParams: Params) {
@@ -149,6 +151,10 @@ function configOf<Kind extends z.ZodType, Params extends z.ZodType>(model: Kind,
           .describe(
             'Validation windows: the last of the shuffled order, whose text overlaps training text, or an unseen stretch at the end.',
           ),
+        logging: z
+          .array(z.enum(['tensorboard', 'wandb'], { error: loggingValues }), { error: loggingValues })
+          .default(['tensorboard'])
+          .describe('Where metrics go besides the terminal and metrics.jsonl, which are always on.'),
         model_params: modelParams.describe('Shape of the model.'),
         training_params: trainingParams.describe('Data, batches and what is written when.'),
         optim_params: optimParams.describe('Learning rate.'),

@@ -1,5 +1,5 @@
 /** A file of one JSON object a line, each with its `step`, that a killed run can go on with. */
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { ioError } from '../checkpoints/durable.js'
 
 /** Where the file stood at a checkpoint. */
@@ -92,5 +92,35 @@ export class JsonLines {
 
   close(): void {
     closeSync(this.fd)
+  }
+}
+
+/** What is read at once; lines are shorter. */
+const chunk = 16 * 1024 * 1024
+
+/** Follows a file of lines that grows: for sinks that catch up with the run's record. */
+export class JsonLinesReader {
+  private position = 0
+
+  constructor(readonly path: string) {}
+
+  /** The next lines, some MB of them; none when there is no whole line more. */
+  read(): JsonRecord[] {
+    const fd = openSync(this.path, 'r')
+    try {
+      const added = Buffer.alloc(Math.min(chunk, Math.max(0, fstatSync(fd).size - this.position)))
+      const bytes = readSync(fd, added, 0, added.length, this.position)
+      const end = added.subarray(0, bytes).lastIndexOf(newline) + 1
+      this.position += end
+      const lines = added.toString('utf8', 0, end).split('\n')
+      return lines.filter((line) => stepOf(line) !== null).map((line) => JSON.parse(line))
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  /** All lines up to the end. */
+  *rest(): Generator<JsonRecord> {
+    for (let lines = this.read(); lines.length > 0; lines = this.read()) yield* lines
   }
 }

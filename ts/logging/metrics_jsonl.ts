@@ -1,6 +1,6 @@
 /** metrics.jsonl of a run folder: what was measured, one object a line. docs/checkpoints.md says what each key means. */
 import { join } from 'node:path'
-import { JsonLines, type LinesMark } from './json_lines.js'
+import { JsonLines, type JsonRecord, type LinesMark } from './json_lines.js'
 
 /** Where in the run a line was written. */
 export interface MetricsPlace {
@@ -28,6 +28,9 @@ export interface ValidMetrics {
   lossByDirection: { forward: number; backward: number } | null
 }
 
+/** A line as it is written: the place, the `time` in seconds since 1970, and what was measured. */
+export type MetricsLine = JsonRecord & MetricsPlace & { time: number }
+
 export class MetricsJsonl {
   private readonly lines: JsonLines
 
@@ -39,8 +42,8 @@ export class MetricsJsonl {
     return this.lines.bytes
   }
 
-  train(place: MetricsPlace, metrics: TrainMetrics): void {
-    this.write(place, {
+  train(place: MetricsPlace, metrics: TrainMetrics): MetricsLine {
+    return this.write(place, {
       'loss/train_step': metrics.loss,
       lr: metrics.lr,
       ...(metrics.gradNorm === null ? {} : { grad_norm: metrics.gradNorm }),
@@ -48,9 +51,9 @@ export class MetricsJsonl {
     })
   }
 
-  valid(place: MetricsPlace, metrics: ValidMetrics): void {
+  valid(place: MetricsPlace, metrics: ValidMetrics): MetricsLine {
     const { bitsPerByte, lossByDirection } = metrics
-    this.write(place, {
+    return this.write(place, {
       'loss/valid': metrics.loss,
       ...(bitsPerByte === null ? {} : { 'bits_per_byte/valid': bitsPerByte }),
       ...(lossByDirection === null
@@ -68,8 +71,10 @@ export class MetricsJsonl {
     this.lines.close()
   }
 
-  private write(place: MetricsPlace, values: Record<string, unknown>): void {
+  private write(place: MetricsPlace, values: Record<string, unknown>): MetricsLine {
     const { step, epochs, ksamples } = place
-    this.lines.append({ step, epochs, ksamples, time: Date.now() / 1000, ...values })
+    const line = { step, epochs, ksamples, time: Date.now() / 1000, ...values }
+    this.lines.append(line)
+    return line
   }
 }

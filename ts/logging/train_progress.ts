@@ -1,6 +1,8 @@
 /** What a person sees of a run: a bar on a terminal, plain lines in a log; and the lines of text between them. */
 import { formatCount, formatDuration } from './amounts.js'
+import type { MetricsLine, TrainMetrics, ValidMetrics } from './metrics_jsonl.js'
 import { Progress } from './progress.js'
+import type { Outcome, Sample, Sink } from './sink.js'
 
 export interface ProgressPoint {
   step: number
@@ -20,7 +22,8 @@ export interface TrainProgressOptions {
   terminal: NodeJS.WriteStream | null
 }
 
-export class TrainProgress {
+export class TrainProgress implements Sink {
+  readonly name = 'terminal'
   private readonly bar: Progress | null
 
   constructor(private readonly options: TrainProgressOptions) {
@@ -37,8 +40,7 @@ export class TrainProgress {
     this.bar?.update(step, this.options.total, details)
   }
 
-  /** At each line of the metrics. */
-  logged({ step, loss, tokensPerSecond }: ProgressPoint): void {
+  train({ step }: MetricsLine, { loss, tokensPerSecond }: TrainMetrics): void {
     if (this.bar !== null) return
     const { total, tokensPerStep, print } = this.options
     const left = formatDuration(((total - step) * tokensPerStep) / tokensPerSecond)
@@ -46,13 +48,36 @@ export class TrainProgress {
     print(`step ${step} of ${total}: ${amounts}`)
   }
 
+  valid({ step }: MetricsLine, { loss, bitsPerByte, lossByDirection, lossByPosition }: ValidMetrics): void {
+    const bits = bitsPerByte === null ? '' : `, ${bitsPerByte.toFixed(4)} bits per byte`
+    const sides =
+      lossByDirection === null
+        ? ''
+        : ` (forward ${lossByDirection.forward.toFixed(4)}, backward ${lossByDirection.backward.toFixed(4)})`
+    this.line(`step ${step}: validation loss ${loss.toFixed(4)} nats per token${sides}${bits}`)
+    this.line(`  by position: ${atPowersOfTwo(lossByPosition)}`)
+  }
+
+  sample({ quoted, direction }: Sample): void {
+    this.line(`  sample${direction === null ? '' : `, ${direction}`}: ${quoted}`)
+  }
+
+  close({ kind, step }: Outcome): void {
+    this.bar?.end(false)
+    if (kind === 'stopped') this.line(`stopped at step ${step}: the same command goes on from there`)
+  }
+
   /** A line of text, above the bar where there is one. */
   line(text: string): void {
     if (this.bar !== null) this.options.terminal?.write('\r\x1b[2K')
     this.options.print(text)
   }
+}
 
-  stop(): void {
-    this.bar?.end(false)
-  }
+/** `1: 9.21  2: 8.02  4: 7.53 ...`, and the last. */
+function atPowersOfTwo(losses: Float64Array): string {
+  const positions: number[] = []
+  for (let position = 1; position < losses.length; position *= 2) positions.push(position)
+  positions.push(losses.length)
+  return positions.map((position) => `${position}: ${(losses[position - 1] as number).toFixed(2)}`).join('  ')
 }

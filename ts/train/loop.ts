@@ -5,8 +5,8 @@
 import type { CheckpointStore } from '../checkpoints/store.js'
 import type { ResolvedRun, RunResult } from '../config/types.js'
 import { AotError } from '../errors.js'
-import type { MetricsJsonl, MetricsPlace } from '../logging/metrics_jsonl.js'
-import type { SamplesJsonl } from '../logging/samples_jsonl.js'
+import type { MetricsPlace } from '../logging/metrics_jsonl.js'
+import type { Sinks } from '../logging/sinks.js'
 import type { TrainProgress } from '../logging/train_progress.js'
 import type { NativeEngine } from '../native.js'
 import type { Dataset } from './dataset.js'
@@ -32,9 +32,9 @@ export interface LoopParts {
   dataset: Dataset
   text: TokenText
   store: CheckpointStore
-  metrics: MetricsJsonl
-  samples: SamplesJsonl
-  progress: TrainProgress
+  sinks: Sinks
+  /** The terminal's sink, which is told of each minibatch too. */
+  progress: Pick<TrainProgress, 'stepped'>
   signal: AbortSignal | undefined
 }
 
@@ -81,7 +81,7 @@ export class TrainLoop {
 
   /** Trains to the end of the plan, or until the signal. What is due at a step is done before the next minibatch begins. */
   async run(): Promise<RunResult> {
-    const { plan, signal, progress } = this.parts
+    const { plan, signal } = this.parts
     for (;;) {
       const atEnd = this.step >= plan.steps
       if (atEnd || signal?.aborted === true || this.anythingDue()) await this.settle(0)
@@ -90,10 +90,7 @@ export class TrainLoop {
       if (signal?.aborted !== true && this.validationDue(atEnd)) await this.validate()
       const stop = signal?.aborted === true && !(atEnd && this.validatedStep === this.step)
       await this.saveWhatIsDue(atEnd || stop)
-      if (stop) {
-        progress.line(`stopped at step ${this.step}: the same command goes on from there`)
-        return this.result(true)
-      }
+      if (stop) return this.result(true)
       if (atEnd) break
       this.minibatch()
       await this.settle(mostAhead - 1)
@@ -203,13 +200,12 @@ export class TrainLoop {
   }
 
   private log(): void {
-    const { run, plan, metrics, progress } = this.parts
+    const { run, plan, sinks } = this.parts
     if (this.lossCount === 0 || this.step % run.config.training_params.step_log !== 0) return
     const loss = this.lossSum / this.lossCount
     const tokensPerSecond = this.tokens / this.seconds
     const lr = this.lr ?? learningRate(0, run.schedule, plan)
-    metrics.train(this.place, { loss, lr, gradNorm: this.gradNorm, tokensPerSecond })
-    progress.logged({ step: this.step, loss, tokensPerSecond })
+    sinks.train(this.place, { loss, lr, gradNorm: this.gradNorm, tokensPerSecond })
     this.lossSum = this.lossCount = this.seconds = this.tokens = 0
   }
 
@@ -224,22 +220,18 @@ export class TrainLoop {
   }
 
   private async validate(): Promise<void> {
-    const { engine, dataset, run, text, metrics, samples, progress } = this.parts
+    const { engine, dataset, run, text, sinks } = this.parts
     const validation = await this.evaluate()
     if (validation === null) return
     if (!Number.isFinite(validation.loss)) throw this.numericError(`at step ${this.step}: the validation loss`)
-    metrics.valid(this.place, validation)
-    const { loss, bitsPerByte, lossByDirection, lossByPosition } = validation
-    const bits = bitsPerByte === null ? '' : `, ${bitsPerByte.toFixed(4)} bits per byte`
-    const sides =
-      lossByDirection === null
-        ? ''
-        : ` (forward ${lossByDirection.forward.toFixed(4)}, backward ${lossByDirection.backward.toFixed(4)})`
-    progress.line(`step ${this.step}: validation loss ${loss.toFixed(4)} nats per token${sides}${bits}`)
-    progress.line(`  by position: ${atPowersOfTwo(lossByPosition)}`)
-    for (const sample of await generateSamples(engine, run.direction, dataset.train.attnLength, this.step)) {
-      samples.sample(this.step, text.decode(sample.ids), sample.direction)
-      progress.line(`  sample${sample.direction === null ? '' : `, ${sample.direction}`}: ${text.quoted(sample.ids)}`)
+    sinks.valid(this.place, validation)
+    for (const { ids, direction } of await generateSamples(
+      engine,
+      run.direction,
+      dataset.train.attnLength,
+      this.step,
+    )) {
+      sinks.sample({ step: this.step, text: text.decode(ids), quoted: text.quoted(ids), direction })
     }
     this.validation = validation
     this.validatedStep = this.step
@@ -254,15 +246,14 @@ export class TrainLoop {
   }
 
   private async save(): Promise<void> {
-    const { store, engine, metrics, samples } = this.parts
-    metrics.sync()
-    samples.sync()
+    const { store, engine, sinks } = this.parts
+    sinks.sync(this.step)
     await store.save(this.step, (folder) => engine.save(folder), { ...this.state() })
     this.savedStep = this.step
   }
 
   private state(): TrainerState {
-    const { run, plan, dataset, metrics, samples } = this.parts
+    const { run, plan, dataset, sinks } = this.parts
     return {
       optimizer_steps: this.optimizerSteps,
       samples: this.step * dataset.train.batchSize,
@@ -272,8 +263,8 @@ export class TrainLoop {
       lr: this.lr,
       grad_norm: this.gradNorm,
       validated_step: this.validatedStep,
-      metrics_bytes: metrics.bytes,
-      samples_bytes: samples.bytes,
+      metrics_bytes: sinks.bytes.metrics,
+      samples_bytes: sinks.bytes.samples,
       plan,
       dataset: dataset.identity,
       fixed: fixedKeys(run),
@@ -292,12 +283,4 @@ export class TrainLoop {
       validWindows: validation === null ? null : { losses: validation.windowLosses, numbers: validation.windows },
     }
   }
-}
-
-/** `1: 9.21  2: 8.02  4: 7.53 ...`, and the last. */
-function atPowersOfTwo(losses: Float64Array): string {
-  const positions: number[] = []
-  for (let position = 1; position < losses.length; position *= 2) positions.push(position)
-  positions.push(losses.length)
-  return positions.map((position) => `${position}: ${(losses[position - 1] as number).toFixed(2)}`).join('  ')
 }

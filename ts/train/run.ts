@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { ioError, makeFolder, replaceFile } from '../checkpoints/durable.js'
 import { CheckpointStore } from '../checkpoints/store.js'
 import type { ResolvedRun, RunOptions, RunResult } from '../config/types.js'
-import { MetricsJsonl } from '../logging/metrics_jsonl.js'
-import { SamplesJsonl } from '../logging/samples_jsonl.js'
+import { openSinks } from '../logging/open.js'
+import type { Sink } from '../logging/sink.js'
 import { TrainProgress } from '../logging/train_progress.js'
 import { type NativeAddon, nativeFor } from '../native.js'
 import { findTokenFile, openDataset } from './dataset.js'
@@ -24,6 +24,8 @@ export interface Surroundings {
   print(line: string): void
   /** For the progress bar; null: plain lines. */
   terminal: NodeJS.WriteStream | null
+  /** Told of the metrics besides those of the config. */
+  sinks?: Sink[]
 }
 
 function usual(device: string): Surroundings {
@@ -96,15 +98,14 @@ export async function trainRun(
     }
     if (text.tokenizer !== null) await saveRunTokenizer(text.tokenizer, runFolder)
     await replaceFile(join(runFolder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
-    const metrics = closing(new MetricsJsonl(runFolder, { step, bytes: before?.metrics_bytes ?? 0 }))
-    const samples = closing(new SamplesJsonl(runFolder, { step, bytes: before?.samples_bytes ?? 0 }))
     introduce({ run, plan, engine, dataset, text, step, print })
 
     const tokensPerStep = training.batch_size * dataset.train.attnLength
     const progress = new TrainProgress({ start: step, total: plan.steps, tokensPerStep, print, terminal })
-    closing({ close: () => progress.stop() })
-    const parts = { run, plan, engine, dataset, text, store, metrics, samples, progress, signal: options.signal }
-    return await new TrainLoop(parts, step, before).run()
+    const bytes = { metrics: before?.metrics_bytes ?? 0, samples: before?.samples_bytes ?? 0 }
+    const sinks = openSinks({ run, step, bytes, progress, more: surroundings.sinks ?? [] })
+    const parts = { run, plan, engine, dataset, text, store, sinks, progress, signal: options.signal }
+    return await sinks.during(step, () => new TrainLoop(parts, step, before).run())
   } finally {
     for (const part of opened.reverse()) part.close()
   }
