@@ -45,14 +45,15 @@ DropoutArguments CudaLane::dropout_arguments(Dropout dropout) const {
 
 void CudaLane::embedding_forward(const Slice& slice, ParameterId token, ParameterId position, int first_position,
                                  Dropout dropout, Tensor x) {
-  cuda::embedding_forward(context_, slice.inputs, slice.window, weights(token),
-                          weights(position) + first_position * x.cols, dropout_arguments(dropout), x);
+  const float* positions = position == no_parameter ? nullptr : weights(position) + first_position * x.cols;
+  cuda::embedding_forward(context_, slice.inputs, slice.window, weights(token), positions, dropout_arguments(dropout),
+                          x);
 }
 
 void CudaLane::embedding_backward(const Slice& slice, ParameterId token, ParameterId position, Dropout dropout,
                                   Tensor dx) {
   cuda::embedding_backward(context_, slice.inputs, order_, slice.window, dropout_arguments(dropout), dx,
-                           gradients(token), gradients(position));
+                           gradients(token), position == no_parameter ? nullptr : gradients(position));
 }
 
 void CudaLane::layernorm_forward(Tensor x, ParameterId weight, ParameterId bias, Tensor y, Tensor stats) {
@@ -130,6 +131,10 @@ void CudaLane::linear_gelu_forward(Tensor x, ParameterId weight, ParameterId bia
   multiply(context_, product);
 }
 
+void CudaLane::dropout_forward(const Slice& slice, Tensor x, Dropout dropout, Tensor y) {
+  cuda::dropout_forward(context_, x, dropout_arguments(dropout), slice.window, y);
+}
+
 void CudaLane::dropout_backward(const Slice& slice, Tensor dout, Dropout dropout, ParameterId bias, Tensor dy) {
   cuda::dropout_backward(context_, dout, dropout_arguments(dropout), slice.window, gradients(bias), dy);
 }
@@ -167,18 +172,27 @@ void CudaLane::linear_backward_weight(Tensor dy, Tensor x, ParameterId weight, P
 
 // --- recurrent layers --------------------------------------------------------------------------------------------
 
-void CudaLane::dropout_forward(const Slice&, Tensor, Dropout, Tensor) { fail(ErrorCode::internal, "to come"); }
-void CudaLane::gru_forward(const Slice&, ParameterId, ParameterId, bool, Tensor, Tensor, Tensor, Tensor, Tensor) {
-  fail(ErrorCode::internal, "to come");
+void CudaLane::gru_forward(const Slice& slice, ParameterId weight_hh, ParameterId bias_hh, bool from_zero, Tensor state,
+                           Tensor gates, Tensor candidate, Tensor previous, Tensor out) {
+  cuda::gru_forward(context_, slice.batch, slice.window, matmul_weights(weight_hh), weights(bias_hh), from_zero, state,
+                    gates, candidate, previous, out);
 }
-void CudaLane::gru_backward(const Slice&, ParameterId, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor) {
-  fail(ErrorCode::internal, "to come");
+
+void CudaLane::gru_backward(const Slice& slice, ParameterId weight_hh, Tensor gates, Tensor candidate, Tensor previous,
+                            Tensor dout, Tensor dstate, Tensor dhidden) {
+  cuda::gru_backward(context_, slice.batch, slice.window, matmul_weights(weight_hh), gates, candidate, previous, dout,
+                     dstate, dhidden);
 }
-void CudaLane::lstm_forward(const Slice&, ParameterId, ParameterId, bool, Tensor, Tensor, Tensor, Tensor, Tensor) {
-  fail(ErrorCode::internal, "to come");
+
+void CudaLane::lstm_forward(const Slice& slice, ParameterId weight_hh, ParameterId bias_hh, bool from_zero,
+                            Tensor state, Tensor gates, Tensor cell, Tensor previous, Tensor out) {
+  cuda::lstm_forward(context_, slice.batch, slice.window, matmul_weights(weight_hh), weights(bias_hh), from_zero, state,
+                     gates, cell, previous, out);
 }
-void CudaLane::lstm_backward(const Slice&, ParameterId, Tensor, Tensor, Tensor, Tensor) {
-  fail(ErrorCode::internal, "to come");
+
+void CudaLane::lstm_backward(const Slice& slice, ParameterId weight_hh, Tensor gates, Tensor cell, Tensor dout,
+                             Tensor dstate) {
+  cuda::lstm_backward(context_, slice.batch, slice.window, matmul_weights(weight_hh), gates, cell, dout, dstate);
 }
 
 // --- attention ---------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-// Dropout where it is not fused into a product: in the backward pass.
+// Dropout where it is not fused into a product.
 #include "common.cuh"
 
 namespace aot::cuda {
@@ -6,50 +6,38 @@ namespace {
 
 constexpr int threads = 256;
 
-// 4 elements a thread; whole tensors are aligned, so only the last thread may have fewer.
-template <class Body>
-__device__ __forceinline__ void for_elements(int64_t size, Body body) {
-  const int64_t i = (static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x) * 4;
-  if (i < size) body(i, size - i >= 4);
-}
-
-__device__ __forceinline__ void load_some(float (&x)[4], const float* from, int64_t rest, bool whole) {
-  if (whole) return load_pack(x, from);
-#pragma unroll
-  for (int e = 0; e < 4; e++) x[e] = e < rest ? from[e] : 0;
-}
-template <class E>
-__device__ __forceinline__ void store_some(E* to, const float (&x)[4], int64_t rest, bool whole) {
-  if (whole) return store_few(to, x);
-#pragma unroll
-  for (int e = 0; e < 4; e++) {
-    if (e < rest) to[e] = from_float<E>(x[e]);
-  }
-}
-
-template <class E>
+// y = x with dropout, 4 elements a thread; whole tensors are aligned, so only the last thread may have fewer. x and y
+// may be one.
+template <class In, class Out>
 __global__ void __launch_bounds__(threads)
-    backward_kernel(const float* dout, DropoutArguments dropout, int64_t per_sequence, int64_t size, E* dy) {
-  for_elements(size, [&](int64_t i, bool whole) {
-    float x[4];
-    load_some(x, dout + i, size - i, whole);
-    if (dropout.threshold != 0) apply_dropout(x, dropout.pass->first_row * per_sequence + i, dropout);
-    store_some(dy + i, x, size - i, whole);
-  });
+    dropout_kernel(const In* x, DropoutArguments dropout, int64_t per_sequence, int64_t size, Out* y) {
+  const int64_t i = (static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x) * 4;
+  if (i >= size) return;
+  const int count = static_cast<int>(min(static_cast<int64_t>(4), size - i));
+  float values[4];
+  load4(values, x + i, count, count == 4);
+  if (dropout.threshold != 0) apply_dropout(values, dropout.pass->first_row * per_sequence + i, dropout);
+  store4(y + i, values, count, count == 4);
+}
+
+template <class In, class Out>
+void drop(const Context& context, Tensor x, const DropoutArguments& dropout, int window, Tensor y) {
+  launch(context.stream, dropout_kernel<In, Out>, ceil_div(x.size(), threads * 4), threads, 0,
+         static_cast<const In*>(x.data), dropout, window * x.cols, x.size(), static_cast<Out*>(y.data));
 }
 
 }  // namespace
 
+void dropout_forward(const Context& context, Tensor x, const DropoutArguments& dropout, int window, Tensor y) {
+  if (dropout.threshold == 0 && x.data == y.data) return;
+  x.dtype == DType::bf16 ? drop<bf16, bf16>(context, x, dropout, window, y)
+                         : drop<float, float>(context, x, dropout, window, y);
+}
+
 void dropout_backward(const Context& context, Tensor dout, const DropoutArguments& dropout, int window,
                       float* bias_gradient, Tensor dy) {
-  const int blocks = ceil_div(dout.size(), threads * 4);
-  if (dy.dtype == DType::bf16) {
-    launch(context.stream, backward_kernel<bf16>, blocks, threads, 0, dout.f32(), dropout, window * dout.cols,
-           dout.size(), static_cast<bf16*>(dy.data));
-  } else {
-    launch(context.stream, backward_kernel<float>, blocks, threads, 0, dout.f32(), dropout, window * dout.cols,
-           dout.size(), dy.f32());
-  }
+  dy.dtype == DType::bf16 ? drop<float, bf16>(context, dout, dropout, window, dy)
+                          : drop<float, float>(context, dout, dropout, window, dy);
   context.workspace->begin();
   add_column_sums(context, dy, bias_gradient);
 }

@@ -14,19 +14,23 @@ __device__ __forceinline__ void drop(float (&x)[width], int64_t element, int64_t
   apply_dropout(x, static_cast<uint64_t>(dropout.pass->first_row * per_sequence + element), dropout);
 }
 
-template <int width>
+// position: null where the model has none.
+template <class E, int width>
 __global__ void __launch_bounds__(threads)
     forward_kernel(const int32_t* inputs, int64_t rows, int window, int columns, const float* token,
-                   const float* position, DropoutArguments dropout, float* x) {
+                   const float* position, DropoutArguments dropout, E* x) {
   const int64_t i = (static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x) * width;
   if (i >= rows * columns) return;
   const int64_t row = i / columns;
   const int column = static_cast<int>(i % columns);
-  float value[width], place[width];
+  float value[width];
   load_few(value, token + static_cast<int64_t>(inputs[row]) * columns + column);
-  load_few(place, position + row % window * columns + column);
+  if (position) {
+    float place[width];
+    load_few(place, position + row % window * columns + column);
 #pragma unroll
-  for (int e = 0; e < width; e++) value[e] += place[e];
+    for (int e = 0; e < width; e++) value[e] += place[e];
+  }
   drop(value, i, static_cast<int64_t>(window) * columns, dropout);
   store_few(x + i, value);
 }
@@ -87,11 +91,11 @@ __global__ void __launch_bounds__(threads)
   for (int e = 0; e < width; e++) gradient[i + e] += sum[e];
 }
 
-template <int width>
+template <class E, int width>
 void forward(const Context& context, const int32_t* inputs, int window, const float* token, const float* position,
              const DropoutArguments& dropout, Tensor x) {
-  launch(context.stream, forward_kernel<width>, ceil_div(x.size(), threads * width), threads, 0, inputs, x.rows, window,
-         static_cast<int>(x.cols), token, position, dropout, x.f32());
+  launch(context.stream, forward_kernel<E, width>, ceil_div(x.size(), threads * width), threads, 0, inputs, x.rows,
+         window, static_cast<int>(x.cols), token, position, dropout, static_cast<E*>(x.data));
 }
 
 template <int width>
@@ -101,6 +105,7 @@ void backward(const Context& context, const int32_t* inputs, const int32_t* orde
   launch(context.stream, token_kernel<width>,
          dim3(static_cast<unsigned>(dx.rows), static_cast<unsigned>(ceil_div(columns, 32 * width))), dim3(32, groups),
          0, inputs, order, dx.rows, window, columns, dropout, dx.f32(), token_gradient);
+  if (!position_gradient) return;
   launch(context.stream, position_kernel<width>, ceil_div(static_cast<int64_t>(window) * columns, threads * width),
          threads, 0, dx.rows, window, columns, dropout, dx.f32(), position_gradient);
 }
@@ -109,7 +114,9 @@ void backward(const Context& context, const int32_t* inputs, const int32_t* orde
 
 void embedding_forward(const Context& context, const int32_t* inputs, int window, const float* token,
                        const float* position, const DropoutArguments& dropout, Tensor x) {
-  const auto run = rows_aligned<float>(x.cols) ? forward<4> : forward<1>;
+  const bool wide = rows_aligned<float>(x.cols);
+  const auto run = x.dtype == DType::bf16 ? (wide ? forward<bf16, 4> : forward<bf16, 1>)
+                                          : (wide ? forward<float, 4> : forward<float, 1>);
   run(context, inputs, window, token, position, dropout, x);
 }
 

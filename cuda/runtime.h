@@ -36,6 +36,9 @@ int find_device(const std::string& device);
 void select_device(int index);
 DeviceProperties device_properties(int index);
 int64_t free_memory();  // bytes that can still be allocated
+// Blocks of a kernel that a multiprocessor holds at a time; 0: none, or the device has no cooperative launches, which
+// this is asked for.
+int resident_blocks(const void* kernel, int threads, size_t shared_bytes);
 
 Stream create_stream();
 void destroy_stream(Stream stream);

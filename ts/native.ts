@@ -299,6 +299,8 @@ export interface NativeEmulation {
   copyAtOnce?: boolean
   /** Bytes of device memory; 0: what the host has. */
   memoryLimit?: number
+  /** Default 2. */
+  multiprocessors?: number
 }
 
 /** Single ops on any device, for tests and benchmarks. */

@@ -19,6 +19,7 @@ struct Emulation {
   int order = 0;
   bool copy_at_once = false;  // asynchronous copies are done when issued instead of when waited for
   int64_t memory_limit = 0;   // bytes of "device memory"; 0: what the host has
+  int multiprocessors = 2;    // of backends made from now on; of cooperative launches at once
 };
 // For the launches from now on. Throws AOT_DEVICE where the emulated device is not linked.
 void set_emulation(const Emulation& emulation);
