@@ -33,14 +33,14 @@ void sort_rows(const int32_t* inputs, int64_t tokens, std::vector<int32_t>& coun
   }
 }
 
-// AOT_RNN: for tests and measurements.
+// AOT_RECURRENCE: for tests and measurements.
 Recurrence recurrence() {
-  const char* given = std::getenv("AOT_RNN");
+  const char* given = std::getenv("AOT_RECURRENCE");
   const std::string name = given ? given : "";
   if (name.empty()) return Recurrence::fitting;
   if (name == "steps") return Recurrence::steps;
   if (name == "persistent") return Recurrence::persistent;
-  fail(ErrorCode::device, "AOT_RNN=" + name + " is unknown: use steps or persistent, or leave it unset");
+  fail(ErrorCode::device, "AOT_RECURRENCE=" + name + " is unknown: use steps or persistent, or leave it unset");
 }
 
 }  // namespace

@@ -14,8 +14,7 @@ __device__ __forceinline__ void drop(float (&x)[width], int64_t element, int64_t
   apply_dropout(x, static_cast<uint64_t>(dropout.pass->first_row * per_sequence + element), dropout);
 }
 
-// position: null where the model has none.
-template <class E, int width>
+template <int width, class E>
 __global__ void __launch_bounds__(threads)
     forward_kernel(const int32_t* inputs, int64_t rows, int window, int columns, const float* token,
                    const float* position, DropoutArguments dropout, E* x) {
@@ -91,11 +90,15 @@ __global__ void __launch_bounds__(threads)
   for (int e = 0; e < width; e++) gradient[i + e] += sum[e];
 }
 
-template <class E, int width>
+template <int width>
 void forward(const Context& context, const int32_t* inputs, int window, const float* token, const float* position,
              const DropoutArguments& dropout, Tensor x) {
-  launch(context.stream, forward_kernel<E, width>, ceil_div(x.size(), threads * width), threads, 0, inputs, x.rows,
-         window, static_cast<int>(x.cols), token, position, dropout, static_cast<E*>(x.data));
+  const auto to = [&](auto* result) {
+    launch(context.stream, forward_kernel<width, std::remove_pointer_t<decltype(result)>>,
+           ceil_div(x.size(), threads * width), threads, 0, inputs, x.rows, window, static_cast<int>(x.cols), token,
+           position, dropout, result);
+  };
+  x.dtype == DType::fp32 ? to(x.f32()) : to(static_cast<bf16*>(x.data));
 }
 
 template <int width>
@@ -114,9 +117,7 @@ void backward(const Context& context, const int32_t* inputs, const int32_t* orde
 
 void embedding_forward(const Context& context, const int32_t* inputs, int window, const float* token,
                        const float* position, const DropoutArguments& dropout, Tensor x) {
-  const bool wide = rows_aligned<float>(x.cols);
-  const auto run = x.dtype == DType::bf16 ? (wide ? forward<bf16, 4> : forward<bf16, 1>)
-                                          : (wide ? forward<float, 4> : forward<float, 1>);
+  const auto run = rows_aligned<float>(x.cols) ? forward<4> : forward<1>;
   run(context, inputs, window, token, position, dropout, x);
 }
 

@@ -1,13 +1,13 @@
 // A GRU layer: its equations.
-#include "rnn_persistent.cuh"
+#include "recurrent_persistent.cuh"
 
 namespace aot::cuda {
 namespace {
 
-using rnn::HiddenOutput;
-using rnn::Place;
-using rnn::RnnSize;
-using rnn::sigmoid;
+using recurrent::HiddenOutput;
+using recurrent::Place;
+using recurrent::LayerSize;
+using recurrent::sigmoid;
 
 // Carries h.
 template <class E>
@@ -16,7 +16,7 @@ struct Forward {
   static constexpr bool backwards = false;
   static constexpr int depth = 1, sums = 3;
 
-  RnnSize size;
+  LayerSize size;
   const float* bias;
   bool from_zero;
   float* state;
@@ -65,7 +65,7 @@ struct Backward {
   static constexpr bool backwards = true;
   static constexpr int depth = 3, sums = 1;
 
-  RnnSize size;
+  LayerSize size;
   E* gates;
   const E *candidate, *previous;
   const float* dout;
@@ -102,10 +102,10 @@ struct Backward {
   }
 };
 
-RnnSize size_of_layer(int batch, int window, int64_t width) { return {batch, window, static_cast<int>(width)}; }
+LayerSize size_of_layer(int batch, int window, int64_t width) { return {batch, window, static_cast<int>(width)}; }
 
 template <class E>
-void forward(const Context& context, RnnSize size, const void* weight, const float* bias, bool from_zero, Tensor state,
+void forward(const Context& context, LayerSize size, const void* weight, const float* bias, bool from_zero, Tensor state,
              Tensor gates, Tensor candidate, Tensor previous, Tensor out) {
   const Forward<E> pass{size,
                         bias,
@@ -115,11 +115,11 @@ void forward(const Context& context, RnnSize size, const void* weight, const flo
                         static_cast<E*>(candidate.data),
                         static_cast<E*>(previous.data),
                         HiddenOutput(out)};
-  rnn::run(context, pass, weight, "a GRU");
+  recurrent::run(context, pass, weight, "a GRU");
 }
 
 template <class E>
-void backward(const Context& context, RnnSize size, const void* weight, Tensor gates, Tensor candidate, Tensor previous,
+void backward(const Context& context, LayerSize size, const void* weight, Tensor gates, Tensor candidate, Tensor previous,
               Tensor dout, Tensor dstate, Tensor dhidden) {
   const Backward<E> pass{size,
                          static_cast<E*>(gates.data),
@@ -128,7 +128,7 @@ void backward(const Context& context, RnnSize size, const void* weight, Tensor g
                          dout.f32(),
                          dstate.f32(),
                          static_cast<E*>(dhidden.data)};
-  rnn::run(context, pass, weight, "a GRU");
+  recurrent::run(context, pass, weight, "a GRU");
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ class Workspace {
 
 class CublasLt;  // cublaslt.h
 
-// How a recurrent layer goes through its window: a few launches a token, one for all tokens (rnn_persistent.cuh), or
+// How a recurrent layer goes through its window: a few launches a token, one for all tokens (recurrent_persistent.cuh), or
 // whichever suits the shape.
 enum class Recurrence { fitting, steps, persistent };
 

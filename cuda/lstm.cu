@@ -1,13 +1,13 @@
 // An LSTM layer: its equations.
-#include "rnn_persistent.cuh"
+#include "recurrent_persistent.cuh"
 
 namespace aot::cuda {
 namespace {
 
-using rnn::HiddenOutput;
-using rnn::Place;
-using rnn::RnnSize;
-using rnn::sigmoid;
+using recurrent::HiddenOutput;
+using recurrent::Place;
+using recurrent::LayerSize;
+using recurrent::sigmoid;
 
 // Carries c; state holds h and c side by side.
 template <class E>
@@ -16,7 +16,7 @@ struct Forward {
   static constexpr bool backwards = false;
   static constexpr int depth = 1, sums = 4;
 
-  RnnSize size;
+  LayerSize size;
   const float* bias;
   bool from_zero;
   float* state;
@@ -73,7 +73,7 @@ struct Backward {
   static constexpr bool backwards = true;
   static constexpr int depth = 4, sums = 1;
 
-  RnnSize size;
+  LayerSize size;
   E* passed;  // `gates`
   const float *cell, *dout;
   float* dstate;
@@ -110,10 +110,10 @@ struct Backward {
   }
 };
 
-RnnSize size_of_layer(int batch, int window, int64_t width) { return {batch, window, static_cast<int>(width)}; }
+LayerSize size_of_layer(int batch, int window, int64_t width) { return {batch, window, static_cast<int>(width)}; }
 
 template <class E>
-void forward(const Context& context, RnnSize size, const void* weight, const float* bias, bool from_zero, Tensor state,
+void forward(const Context& context, LayerSize size, const void* weight, const float* bias, bool from_zero, Tensor state,
              Tensor gates, Tensor cell, Tensor previous, Tensor out) {
   const Forward<E> pass{size,
                         bias,
@@ -123,14 +123,14 @@ void forward(const Context& context, RnnSize size, const void* weight, const flo
                         cell.f32(),
                         static_cast<E*>(previous.data),
                         HiddenOutput(out)};
-  rnn::run(context, pass, weight, "an LSTM");
+  recurrent::run(context, pass, weight, "an LSTM");
 }
 
 template <class E>
-void backward(const Context& context, RnnSize size, const void* weight, Tensor gates, Tensor cell, Tensor dout,
+void backward(const Context& context, LayerSize size, const void* weight, Tensor gates, Tensor cell, Tensor dout,
               Tensor dstate) {
   const Backward<E> pass{size, static_cast<E*>(gates.data), cell.f32(), dout.f32(), dstate.f32()};
-  rnn::run(context, pass, weight, "an LSTM");
+  recurrent::run(context, pass, weight, "an LSTM");
 }
 
 }  // namespace

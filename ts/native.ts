@@ -20,17 +20,25 @@ export interface NativeControl {
 // --- native/addon/tokenizer_addon.cpp ---------------------------------------------------------------------------
 
 export interface NativeTokenizer {
+  readonly kind: 'bpe' | 'char'
   readonly vocabSize: number
+  /** By id. */
+  readonly specialTokens: { token: string; id: number }[]
+  /** Tokens as the files write them, those of BPE in GPT-2's byte alphabet. */
+  tokenToId(token: string): number | undefined
+  idToToken(id: number): string | undefined
+  /** Another one, with these special tokens after the last id. */
+  withSpecialTokens(tokens: readonly string[]): NativeTokenizer
   /** Ids of the text as it is. Added tokens inside the text (`<|endoftext|>`) become their ids. */
   encode(text: string): Int32Array
   /** Text of the ids; bytes that are not UTF-8 become U+FFFD. */
-  decode(ids: Int32Array): string
-  /** Writes a Hugging Face folder (tokenizer.json, vocab.json, merges.txt, ...). */
+  decode(ids: Int32Array, skipSpecialTokens?: boolean): string
+  /** Writes a Hugging Face folder (tokenizer.json, special_tokens_map.json, of BPE vocab.json, merges.txt, ...). */
   save(folder: string): Promise<void>
 }
 
 export interface NativeTokenizerClass {
-  /** Reads a Hugging Face folder, both merge forms. */
+  /** Reads a Hugging Face folder: byte-level BPE with both merge forms, or character-level. */
   load(folder: string): NativeTokenizer
 }
 
@@ -61,7 +69,7 @@ export interface TextReport {
 export interface TrainFilesResult {
   tokenizer: NativeTokenizer
   text: TextReport
-  /** Distinct pre-token words and their occurrences. */
+  /** Distinct pre-token words, or characters, and their occurrences. */
   words: number
   occurrences: number
 }
@@ -77,6 +85,12 @@ export interface NativeTokenizeFolder {
   trainFiles(
     files: string[],
     options: { vocabSize: number; threads: number; chunkBytes?: number | undefined },
+    control: NativeControl,
+  ): Promise<TrainFilesResult>
+  /** A character-level tokenizer; with `unknown` it has a token for characters that the files do not have. */
+  trainCharFiles(
+    files: string[],
+    options: { unknown: boolean; threads: number; chunkBytes?: number | undefined },
     control: NativeControl,
   ): Promise<TrainFilesResult>
   /** Writes `out` (HDF5, dataset `tokens`, 1-D, contiguous) from the files in the given order. */
@@ -299,7 +313,7 @@ export interface NativeEmulation {
   copyAtOnce?: boolean
   /** Bytes of device memory; 0: what the host has. */
   memoryLimit?: number
-  /** Default 2. */
+  /** For engines made from now on: how many blocks of a cooperative launch fit depends on it. Default 2. */
   multiprocessors?: number
 }
 

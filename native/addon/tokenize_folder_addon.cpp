@@ -68,6 +68,15 @@ Napi::Object report_object(Napi::Env env, const TextReport& report) {
   return object;
 }
 
+Napi::Value trained_object(Napi::Env env, const TrainFilesResult& trained) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("tokenizer", TokenizerWrap::wrap(env, trained.model));
+  result.Set("text", report_object(env, trained.text));
+  result.Set("words", static_cast<double>(trained.words));
+  result.Set("occurrences", static_cast<double>(trained.occurrences));
+  return result;
+}
+
 Napi::Value train(const Napi::CallbackInfo& info) {
   std::vector<std::string> files = files_argument(info[0]);
   const Napi::Object options = object_argument(info[1], "options");
@@ -81,15 +90,22 @@ Napi::Value train(const Napi::CallbackInfo& info) {
       [=, files = std::move(files), control = control.work] {
         return train_files(files, vocab_size, threads, control, chunk_bytes);
       },
-      [](Napi::Env env, const TrainFilesResult& trained) {
-        Napi::Object result = Napi::Object::New(env);
-        result.Set("tokenizer", TokenizerWrap::wrap(env, trained.model));
-        result.Set("text", report_object(env, trained.text));
-        result.Set("words", static_cast<double>(trained.words));
-        result.Set("occurrences", static_cast<double>(trained.occurrences));
-        return result;
+      trained_object, control.keep);
+}
+
+Napi::Value train_char(const Napi::CallbackInfo& info) {
+  std::vector<std::string> files = files_argument(info[0]);
+  const Napi::Object options = object_argument(info[1], "options");
+  const bool unknown = boolean_argument(options.Get("unknown"), "unknown");
+  const int threads = threads_option(options);
+  const size_t chunk_bytes = chunk_bytes_option(options);
+  const Control control = control_argument(info[2]);
+  return run_async(
+      info.Env(),
+      [=, files = std::move(files), control = control.work] {
+        return train_char_files(files, unknown, threads, control, chunk_bytes);
       },
-      control.keep);
+      trained_object, control.keep);
 }
 
 std::optional<TokenDType> dtype_option(const Napi::Object& options) {
@@ -144,6 +160,7 @@ Napi::Value reverse(const Napi::CallbackInfo& info) {
 
 void export_tokenize_folder(Napi::Env env, Napi::Object exports) {
   exports.Set("trainFiles", Napi::Function::New(env, train, "trainFiles"));
+  exports.Set("trainCharFiles", Napi::Function::New(env, train_char, "trainCharFiles"));
   exports.Set("encodeFiles", Napi::Function::New(env, encode, "encodeFiles"));
   exports.Set("reverseFile", Napi::Function::New(env, reverse, "reverseFile"));
 }

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "tokenizer/bpe_model.h"
 #include "tokenizer/bpe_trainer.h"
 #include "tokenizer/pretokenize.h"
 #include "tokenizer/tokenizer_json.h"
@@ -20,7 +21,7 @@ std::mutex constructors_mutex;
 std::unordered_map<napi_env, Napi::FunctionReference> constructors;
 
 // What wrap() hands to the constructor it calls.
-thread_local std::shared_ptr<const BpeModel> model_to_wrap;
+thread_local std::shared_ptr<const TokenizerModel> model_to_wrap;
 
 Napi::Function constructor_of(Napi::Env env) {
   const std::lock_guard lock(constructors_mutex);
@@ -71,7 +72,8 @@ Napi::Value test_train(const Napi::CallbackInfo& info) {
 // mergePiece(tokenizer, piece) -> Int32Array: the ids of one piece, by the definition.
 Napi::Value test_merge_piece(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
-    const std::shared_ptr<const BpeModel> model = TokenizerWrap::unwrap(info[0]);
+    const auto model = std::dynamic_pointer_cast<const BpeModel>(TokenizerWrap::unwrap(info[0]));
+    if (!model) fail(ErrorCode::config, "only BPE has merges");
     const std::string piece = string_argument(info[1], "piece");
     std::vector<uint32_t> ids(piece.size());
     const size_t count = model->merge_piece(reinterpret_cast<const uint8_t*>(piece.data()), piece.size(), ids.data());
@@ -84,11 +86,16 @@ Napi::Value test_merge_piece(const Napi::CallbackInfo& info) {
 }  // namespace
 
 Napi::Function TokenizerWrap::define(Napi::Env env) {
-  const Napi::Function constructor = DefineClass(
-      env, "NativeTokenizer",
-      {StaticMethod("load", &TokenizerWrap::load), InstanceAccessor("vocabSize", &TokenizerWrap::vocab_size, nullptr),
-       InstanceMethod("encode", &TokenizerWrap::encode), InstanceMethod("decode", &TokenizerWrap::decode),
-       InstanceMethod("save", &TokenizerWrap::save)});
+  const Napi::Function constructor =
+      DefineClass(env, "NativeTokenizer",
+                  {StaticMethod("load", &TokenizerWrap::load), InstanceAccessor("kind", &TokenizerWrap::kind, nullptr),
+                   InstanceAccessor("vocabSize", &TokenizerWrap::vocab_size, nullptr),
+                   InstanceAccessor("specialTokens", &TokenizerWrap::special_tokens, nullptr),
+                   InstanceMethod("tokenToId", &TokenizerWrap::token_to_id),
+                   InstanceMethod("idToToken", &TokenizerWrap::id_to_token),
+                   InstanceMethod("withSpecialTokens", &TokenizerWrap::with_special_tokens),
+                   InstanceMethod("encode", &TokenizerWrap::encode), InstanceMethod("decode", &TokenizerWrap::decode),
+                   InstanceMethod("save", &TokenizerWrap::save)});
   {
     const std::lock_guard lock(constructors_mutex);
     constructors[env] = Napi::Persistent(constructor);
@@ -100,12 +107,12 @@ Napi::Function TokenizerWrap::define(Napi::Env env) {
   return constructor;
 }
 
-Napi::Object TokenizerWrap::wrap(Napi::Env env, std::shared_ptr<const BpeModel> model) {
+Napi::Object TokenizerWrap::wrap(Napi::Env env, std::shared_ptr<const TokenizerModel> model) {
   model_to_wrap = std::move(model);
   return constructor_of(env).New({});
 }
 
-std::shared_ptr<const BpeModel> TokenizerWrap::unwrap(Napi::Value value) {
+std::shared_ptr<const TokenizerModel> TokenizerWrap::unwrap(Napi::Value value) {
   if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&tokenizer_tag)) {
     throw make_error(value.Env(), "AOT_CONFIG", "tokenizer must be a tokenizer: load or train one");
   }
@@ -127,12 +134,49 @@ Napi::Value TokenizerWrap::vocab_size(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(model_->vocab_size()));
 }
 
+Napi::Value TokenizerWrap::kind(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), model_->cut_at() == CutAt::pieces ? "bpe" : "char");
+}
+
+Napi::Value TokenizerWrap::special_tokens(const Napi::CallbackInfo& info) {
+  Napi::Array list = Napi::Array::New(info.Env());
+  for (const AddedToken& added : model_->parts().added_tokens) {
+    if (!added.special) continue;
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("token", added.content);
+    object.Set("id", static_cast<double>(added.id));
+    list.Set(list.Length(), object);
+  }
+  return list;
+}
+
+Napi::Value TokenizerWrap::token_to_id(const Napi::CallbackInfo& info) {
+  const auto id = model_->find(string_argument(info[0], "token"));
+  return id ? Napi::Number::New(info.Env(), static_cast<double>(*id)) : info.Env().Undefined();
+}
+
+Napi::Value TokenizerWrap::id_to_token(const Napi::CallbackInfo& info) {
+  const int64_t id = integer_argument(info[0], "id", INT32_MIN, INT32_MAX);
+  if (id < 0 || static_cast<size_t>(id) >= model_->vocab_size()) return info.Env().Undefined();
+  return Napi::String::New(info.Env(), model_->token(static_cast<uint32_t>(id)));
+}
+
+Napi::Value TokenizerWrap::with_special_tokens(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    if (!info[0].IsArray()) throw make_error(info.Env(), "AOT_CONFIG", "tokens must be an array of strings");
+    const Napi::Array list = info[0].As<Napi::Array>();
+    std::vector<std::string> tokens;
+    for (uint32_t i = 0; i < list.Length(); i++) tokens.push_back(string_argument(list.Get(i), "each of tokens"));
+    return Napi::Value(wrap(info.Env(), model_->with_special_tokens(tokens)));
+  });
+}
+
 Napi::Value TokenizerWrap::encode(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
     if (!info[0].IsString()) string_argument(info[0], "text");  // says what is wrong
     // Node's own conversion to UTF-8 takes several times as long as the encoding.
     const std::string text = utf8_from_utf16(info[0].As<Napi::String>().Utf16Value());
-    if (!encoder_) encoder_ = std::make_unique<BpeEncoder>(model_);
+    if (!encoder_) encoder_ = model_->make_encoder();
     ids_.clear();
     encoder_->encode_with_added_tokens(text, ids_);
     Napi::Int32Array result = Napi::Int32Array::New(info.Env(), ids_.size());
@@ -145,7 +189,8 @@ Napi::Value TokenizerWrap::encode(const Napi::CallbackInfo& info) {
 Napi::Value TokenizerWrap::decode(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
     const Napi::Int32Array ids = int32_argument(info[0], "ids");
-    return Napi::Value(Napi::String::New(info.Env(), model_->decode(ids.Data(), ids.ElementLength())));
+    const bool skip_special = is_given(info[1]) && boolean_argument(info[1], "skipSpecialTokens");
+    return Napi::Value(Napi::String::New(info.Env(), model_->decode(ids.Data(), ids.ElementLength(), skip_special)));
   });
 }
 

@@ -4,8 +4,7 @@
 #include <vector>
 
 #include "addon/addon.h"
-#include "tokenizer/bpe_encoder.h"
-#include "tokenizer/bpe_model.h"
+#include "tokenizer/tokenizer_model.h"
 
 namespace aot::addon {
 
@@ -15,22 +14,27 @@ class TokenizerWrap : public Napi::ObjectWrap<TokenizerWrap> {
   // Defines the class in this environment and returns its constructor.
   static Napi::Function define(Napi::Env env);
   // A NativeTokenizer of the model.
-  static Napi::Object wrap(Napi::Env env, std::shared_ptr<const BpeModel> model);
+  static Napi::Object wrap(Napi::Env env, std::shared_ptr<const TokenizerModel> model);
   // The model of a NativeTokenizer; AOT_CONFIG for any other value.
-  static std::shared_ptr<const BpeModel> unwrap(Napi::Value value);
+  static std::shared_ptr<const TokenizerModel> unwrap(Napi::Value value);
 
   // Only wrap() may construct.
   explicit TokenizerWrap(const Napi::CallbackInfo& info);
 
  private:
   static Napi::Value load(const Napi::CallbackInfo& info);
+  Napi::Value kind(const Napi::CallbackInfo& info);
   Napi::Value vocab_size(const Napi::CallbackInfo& info);
+  Napi::Value special_tokens(const Napi::CallbackInfo& info);
+  Napi::Value token_to_id(const Napi::CallbackInfo& info);
+  Napi::Value id_to_token(const Napi::CallbackInfo& info);
+  Napi::Value with_special_tokens(const Napi::CallbackInfo& info);
   Napi::Value encode(const Napi::CallbackInfo& info);
   Napi::Value decode(const Napi::CallbackInfo& info);
   Napi::Value save(const Napi::CallbackInfo& info);
 
-  std::shared_ptr<const BpeModel> model_;
-  std::unique_ptr<BpeEncoder> encoder_;  // made when first used
+  std::shared_ptr<const TokenizerModel> model_;
+  std::unique_ptr<TextEncoder> encoder_;  // made when first used
   std::vector<int32_t> ids_;
 };
 

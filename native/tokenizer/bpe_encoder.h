@@ -11,9 +11,8 @@
 
 namespace aot {
 
-// Text to ids, exactly as Hugging Face's library gives them. One per thread: it remembers the ids of pieces it has met
-// (about 9 MB, whatever the text).
-class BpeEncoder {
+// Remembers the ids of pieces it has met (about 9 MB, whatever the text).
+class BpeEncoder : public TextEncoder {
  public:
   explicit BpeEncoder(std::shared_ptr<const BpeModel> model);
 
@@ -21,7 +20,7 @@ class BpeEncoder {
   // The text is valid UTF-8.
   void encode(std::string_view text, std::vector<int32_t>& ids);
   // The same, but added tokens in the text become their ids; the stretches between them are sequences of their own.
-  void encode_with_added_tokens(std::string_view text, std::vector<int32_t>& ids);
+  void encode_with_added_tokens(std::string_view text, std::vector<int32_t>& ids) override;
 
  private:
   static constexpr uint32_t none = UINT32_MAX;

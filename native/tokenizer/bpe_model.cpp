@@ -2,13 +2,12 @@
 
 #include <bit>
 #include <queue>
-#include <unordered_set>
 #include <utility>
 
 #include "backend/error.h"
+#include "tokenizer/bpe_encoder.h"
 #include "tokenizer/byte_alphabet.h"
 #include "tokenizer/token_trie.h"
-#include "tokenizer/utf8.h"
 
 namespace aot {
 
@@ -36,7 +35,8 @@ const MergeTable::Entry* MergeTable::find(uint32_t left, uint32_t right) const {
 }
 
 BpeModel::BpeModel(BpeParts parts) : parts_(std::move(parts)), merge_table_(parts_.merges) {
-  collect_tokens();
+  collect_tokens([](const std::string& token) { return byte_alphabet().bytes(token).value_or(token); });
+  collect_bytes();
   for (const Merge& merge : parts_.merges) {
     for (const uint32_t id : {merge.left, merge.right, merge.result}) {
       if (id >= vocab_size())
@@ -49,41 +49,23 @@ BpeModel::BpeModel(BpeParts parts) : parts_(std::move(parts)), merge_table_(part
 
 BpeModel::~BpeModel() = default;
 
-void BpeModel::collect_tokens() {
-  size_t size = parts_.vocabulary.size();
-  for (const AddedToken& added : parts_.added_tokens) size = std::max(size, size_t{added.id} + 1);
-  if (size > size_t{1} << 31) fail(ErrorCode::data, "the vocabulary has more than 2^31 ids");
-  token_bytes_.resize(size);
+std::unique_ptr<TextEncoder> BpeModel::make_encoder() const {
+  return std::make_unique<BpeEncoder>(std::static_pointer_cast<const BpeModel>(shared_from_this()));
+}
+
+std::shared_ptr<const TokenizerModel> BpeModel::with_added_tokens(std::vector<AddedToken> added_tokens) const {
+  BpeParts parts = parts_;
+  parts.added_tokens = std::move(added_tokens);
+  return std::make_shared<BpeModel>(std::move(parts));
+}
+
+void BpeModel::collect_bytes() {
   std::fill(std::begin(byte_ids_), std::end(byte_ids_), MergeTable::none);
-  std::unordered_set<std::string_view> seen;
   const ByteAlphabet& alphabet = byte_alphabet();
   for (uint32_t id = 0; id < parts_.vocabulary.size(); id++) {
-    const std::string& token = parts_.vocabulary[id];
-    if (token.empty()) continue;
-    if (!seen.insert(token).second) fail(ErrorCode::data, "the token \"" + token + "\" has two ids");
-    std::optional<std::string> bytes = alphabet.bytes(token);
+    if (token_bytes_[id].size() != 1) continue;
+    const std::optional<std::string> bytes = alphabet.bytes(parts_.vocabulary[id]);
     if (bytes && bytes->size() == 1) byte_ids_[static_cast<uint8_t>((*bytes)[0])] = id;
-    token_bytes_[id] = bytes ? std::move(*bytes) : token;
-  }
-  for (const AddedToken& added : parts_.added_tokens) {
-    std::string& bytes = token_bytes_[added.id];
-    const bool in_vocabulary = added.id < parts_.vocabulary.size() && !parts_.vocabulary[added.id].empty();
-    if (added.content.empty()) {
-      fail(ErrorCode::data, "the added token with the id " + std::to_string(added.id) + " is empty");
-    }
-    if (in_vocabulary ? parts_.vocabulary[added.id] != added.content : !bytes.empty()) {
-      fail(ErrorCode::data, "two tokens have the id " + std::to_string(added.id));
-    }
-    if (!in_vocabulary) {
-      if (!seen.insert(added.content).second) fail(ErrorCode::data, "the token \"" + added.content + "\" has two ids");
-      bytes = alphabet.bytes(added.content).value_or(added.content);
-    }
-  }
-  for (size_t id = 0; id < size; id++) {
-    if (token_bytes_[id].empty()) {
-      fail(ErrorCode::data, "the vocabulary has " + std::to_string(size) + " ids, but none of its tokens has the id " +
-                                std::to_string(id));
-    }
   }
   for (int byte = 0; byte < 256; byte++) {
     if (byte_ids_[byte] == MergeTable::none) {
@@ -163,19 +145,6 @@ size_t BpeModel::merge_piece(const uint8_t* piece, size_t bytes, uint32_t* ids) 
     if (symbol.alive) ids[written++] = symbol.id;
   }
   return written;
-}
-
-std::string BpeModel::decode(const int32_t* ids, size_t count) const {
-  std::string bytes;
-  for (size_t i = 0; i < count; i++) {
-    if (ids[i] < 0 || static_cast<size_t>(ids[i]) >= vocab_size()) {
-      fail(ErrorCode::data, "the id " + std::to_string(ids[i]) + " (at position " + std::to_string(i) +
-                                ") is outside the tokenizer's vocabulary of " + std::to_string(vocab_size()) +
-                                ": the ids come from another tokenizer");
-    }
-    bytes += token_bytes_[ids[i]];
-  }
-  return replace_invalid_utf8(bytes);
 }
 
 }  // namespace aot

@@ -8,9 +8,6 @@
 
 namespace aot {
 
-// The token that ends a document: id 0 of trained vocabularies.
-inline constexpr const char* end_of_text = "<|endoftext|>";
-
 // Trains byte-level BPE: <|endoftext|> = 0, the 256 bytes, then one token a merge, until the vocabulary has vocab_size
 // ids or no pair is left. Each merge takes the pair that occurs most often, of equals the one with the smaller ids.
 // Equal to Hugging Face's trainer, but that counts are 64 bit (its pair counts wrap at 2^31). A vocab_size of 257 or

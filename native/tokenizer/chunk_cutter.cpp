@@ -16,11 +16,17 @@ size_t character_start(std::string_view text, size_t at) {
 
 }  // namespace
 
-ChunkCutter::ChunkCutter(std::vector<AddedToken> added_tokens)
-    : added_tokens_(std::move(added_tokens)), finder_(added_tokens_) {
+ChunkCutter::ChunkCutter(std::vector<AddedToken> added_tokens, CutAt cut_at)
+    : added_tokens_(std::move(added_tokens)), cut_at_(cut_at), finder_(added_tokens_) {
   for (const AddedToken& token : added_tokens_) {
     longest_added_token_ = std::max(longest_added_token_, token.content.size());
   }
+}
+
+// The last place in (0, size) where the text may be cut if no added token is there; 0 when there is none.
+size_t ChunkCutter::last_cut(std::string_view text) const {
+  if (cut_at_ == CutAt::pieces) return last_safe_cut(text);
+  return text.empty() ? 0 : character_start(text, text.size() - 1);
 }
 
 // Whether an added token stands on both sides of the cut, or may take white space after the cut to itself.
@@ -37,8 +43,8 @@ std::optional<size_t> ChunkCutter::safe_cut(std::string_view view) {
   // Added tokens that begin before the cut must be seen whole.
   if (view.size() <= longest_added_token_) return std::nullopt;
   const size_t most = view.size() - longest_added_token_;
-  size_t cut = last_safe_cut(view.substr(0, std::min(most + 1, view.size())));
-  while (cut > 0 && inside_added_token(view, cut)) cut = last_safe_cut(view.substr(0, cut));
+  size_t cut = last_cut(view.substr(0, std::min(most + 1, view.size())));
+  while (cut > 0 && inside_added_token(view, cut)) cut = last_cut(view.substr(0, cut));
   if (cut > 0) return cut;
   if (added_tokens_.empty()) return std::nullopt;
 
@@ -81,7 +87,7 @@ std::optional<size_t> ChunkCutter::cut_long_piece(std::string_view text, bool en
 std::optional<ChunkCutter::Cut> ChunkCutter::find(std::string_view view, bool last) {
   if (view.empty()) return std::nullopt;
   const std::optional<size_t> cut = last ? std::optional(view.size()) : safe_cut(view);
-  if (cut.value_or(view.size()) > max_piece_bytes) {
+  if (cut_at_ == CutAt::pieces && cut.value_or(view.size()) > max_piece_bytes) {
     const auto long_piece = cut_long_piece(view.substr(0, cut.value_or(view.size())), cut.has_value());
     if (long_piece) return Cut{*long_piece, true};
   }

@@ -8,17 +8,19 @@
 #include <vector>
 
 #include "tokenizer/added_tokens.h"
-#include "tokenizer/bpe_model.h"
+#include "tokenizer/tokenizer_model.h"
 
 namespace aot {
 
 // Says where a file's text may be cut so that working on the parts gives the pieces of the whole, and where pieces
-// longer than max_piece_bytes (tokenizer/pretokenize.h) are cut. How much of the text is seen at a time may move the
-// first kind of cut, never the second: the result does not depend on it.
+// longer than max_piece_bytes (tokenizer/pretokenize.h) are cut: between any two characters where these are the pieces.
+// How much of the text is seen at a time may move the first kind of cut, never the second: the result does not depend
+// on it.
 class ChunkCutter {
  public:
-  // `added_tokens`: those of the encoder that will work on the parts. None when training.
-  explicit ChunkCutter(std::vector<AddedToken> added_tokens);
+  // `added_tokens`: those of the encoder that will work on the parts, none of them with lstrip or rstrip when the text
+  // is cut at characters. None when training.
+  ChunkCutter(std::vector<AddedToken> added_tokens, CutAt cut_at);
 
   struct Cut {
     size_t size;        // bytes before the cut, in (0, view size]
@@ -30,11 +32,13 @@ class ChunkCutter {
   std::optional<Cut> find(std::string_view view, bool last);
 
  private:
+  size_t last_cut(std::string_view text) const;
   bool inside_added_token(std::string_view text, size_t cut) const;
   std::optional<size_t> safe_cut(std::string_view view);
   std::optional<size_t> cut_long_piece(std::string_view text, bool ended);
 
   const std::vector<AddedToken> added_tokens_;
+  const CutAt cut_at_;
   AddedTokenFinder finder_;
   size_t longest_added_token_ = 0;  // in bytes
   // Of the pre-tokenizer.

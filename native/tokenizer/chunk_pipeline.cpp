@@ -81,7 +81,8 @@ void for_each_chunk(TextReader& reader, int threads,
 }
 
 void encode_in_order(TextReader& reader, int threads,
-                     const std::function<void(int worker, std::string_view chunk, std::vector<int32_t>& ids)>& encode,
+                     const std::function<void(int worker, const std::string& file, std::string_view chunk,
+                                              std::vector<int32_t>& ids)>& encode,
                      const std::function<void(const std::vector<int32_t>& ids)>& write) {
   std::mutex reading;
   uint64_t chunks = 0;
@@ -91,14 +92,16 @@ void encode_in_order(TextReader& reader, int threads,
     try {
       for (;;) {
         uint64_t number;
+        const std::string* file;
         {
           std::lock_guard lock(reading);
           if (!writer.wait_for_room(chunks) || !reader.next(chunk)) return;
           number = chunks++;
+          file = &reader.file();
         }
         std::vector<int32_t> ids;
         ids.reserve(chunk.size() / 4 + 16);
-        encode(worker, chunk, ids);
+        encode(worker, *file, chunk, ids);
         writer.put(number, std::move(ids));
       }
     } catch (...) {

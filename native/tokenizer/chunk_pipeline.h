@@ -15,10 +15,12 @@ namespace aot {
 void for_each_chunk(TextReader& reader, int threads,
                     const std::function<void(int worker, std::string_view chunk)>& work);
 
-// The same, where encode(worker, chunk, ids) fills `ids` and write(ids) then gets them in the order of the chunks, one
-// call at a time, whatever the number of threads. Results that wait for their turn are few times the threads.
+// The same, where encode(worker, file, chunk, ids) fills `ids` and write(ids) then gets them in the order of the
+// chunks, one call at a time, whatever the number of threads. Results that wait for their turn are few times the
+// threads.
 void encode_in_order(TextReader& reader, int threads,
-                     const std::function<void(int worker, std::string_view chunk, std::vector<int32_t>& ids)>& encode,
+                     const std::function<void(int worker, const std::string& file, std::string_view chunk,
+                                              std::vector<int32_t>& ids)>& encode,
                      const std::function<void(const std::vector<int32_t>& ids)>& write);
 
 }  // namespace aot

@@ -54,12 +54,12 @@ size_t InputFile::read(void* to, size_t bytes, int64_t offset) const {
   return done;
 }
 
-TextReader::TextReader(std::vector<std::string> files, std::vector<AddedToken> added_tokens, size_t chunk_bytes,
-                       const WorkControl& control)
+TextReader::TextReader(std::vector<std::string> files, std::vector<AddedToken> added_tokens, CutAt cut_at,
+                       size_t chunk_bytes, const WorkControl& control)
     : files_(std::move(files)),
       chunk_bytes_(std::max<size_t>(1, chunk_bytes)),
       control_(control),
-      cutter_(std::move(added_tokens)),
+      cutter_(std::move(added_tokens), cut_at),
       raw_(read_bytes + longest_character) {
   for (const std::string& path : files_) total_ += InputFile(path).size();
   control_.set_progress(0, total_);

@@ -47,13 +47,15 @@ class TextReader {
  public:
   static constexpr size_t default_chunk_bytes = 512 << 10;
 
-  // `added_tokens` as for ChunkCutter. Sets the total of `control` to the bytes of all files. AOT_IO when one cannot be
-  // opened.
-  TextReader(std::vector<std::string> files, std::vector<AddedToken> added_tokens, size_t chunk_bytes,
+  // `added_tokens` and `cut_at` as for ChunkCutter. Sets the total of `control` to the bytes of all files. AOT_IO when
+  // one cannot be opened.
+  TextReader(std::vector<std::string> files, std::vector<AddedToken> added_tokens, CutAt cut_at, size_t chunk_bytes,
              const WorkControl& control);
 
   // Replaces `chunk` by the next one, never empty; false at the end. AOT_IO when a file cannot be read.
   bool next(std::string& chunk);
+  // The file that the last chunk is of.
+  const std::string& file() const { return files_[static_cast<size_t>(report_.files - 1)]; }
   const TextReport& report() const { return report_; }
 
  private:

@@ -1,4 +1,5 @@
-// defines: aot::TrainFilesResult, aot::train_files, aot::EncodeFilesResult, aot::encode_files
+// defines: aot::TrainFilesResult, aot::train_files, aot::train_char_files,
+// aot::EncodeFilesResult, aot::encode_files
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -8,16 +9,16 @@
 #include <vector>
 
 #include "data/token_writer.h"
-#include "tokenizer/bpe_model.h"
 #include "tokenizer/text_reader.h"
+#include "tokenizer/tokenizer_model.h"
 #include "tokenizer/work_control.h"
 
 namespace aot {
 
 struct TrainFilesResult {
-  std::shared_ptr<const BpeModel> model;
+  std::shared_ptr<const TokenizerModel> model;
   TextReport text;
-  uint64_t words;        // distinct pieces of the pre-tokenizer
+  uint64_t words;        // distinct pieces of the pre-tokenizer, or characters
   uint64_t occurrences;  // of them
 };
 
@@ -27,6 +28,10 @@ struct TrainFilesResult {
 TrainFilesResult train_files(const std::vector<std::string>& files, int vocab_size, int threads,
                              const WorkControl& control, size_t chunk_bytes = TextReader::default_chunk_bytes);
 
+// Makes a character-level tokenizer of the files' characters; with `unknown` it has a token for others.
+TrainFilesResult train_char_files(const std::vector<std::string>& files, bool unknown, int threads,
+                                  const WorkControl& control, size_t chunk_bytes = TextReader::default_chunk_bytes);
+
 struct EncodeFilesResult {
   TextReport text;
   int64_t tokens;
@@ -35,8 +40,9 @@ struct EncodeFilesResult {
 
 // Writes the ids of the files, one after the other with nothing between them, to `out` (HDF5, dataset `tokens`), whole
 // or not at all. Without `dtype`: uint16 when every id of the tokenizer fits, else int32. The file does not depend on
-// `threads` or `chunk_bytes`. AOT_CONFIG when the ids do not fit `dtype`, else as train_files.
-EncodeFilesResult encode_files(std::shared_ptr<const BpeModel> model, const std::vector<std::string>& files,
+// `threads` or `chunk_bytes`. AOT_CONFIG when the ids do not fit `dtype`, AOT_DATA naming the file when a character has
+// no id, else as train_files.
+EncodeFilesResult encode_files(std::shared_ptr<const TokenizerModel> model, const std::vector<std::string>& files,
                                const std::string& out, int threads, std::optional<TokenDType> dtype,
                                const WorkControl& control, size_t chunk_bytes = TextReader::default_chunk_bytes);
 

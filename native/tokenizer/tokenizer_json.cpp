@@ -1,115 +1,38 @@
 #include "tokenizer/tokenizer_json.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string_view>
-#include <system_error>
 #include <unordered_map>
 #include <utility>
 
 #include "backend/error.h"
-#include "tokenizer/bpe_trainer.h"
+#include "tokenizer/bpe_model.h"
+#include "tokenizer/char_model.h"
+#include "tokenizer/tokenizer_file.h"
 
 namespace aot {
 namespace {
 
 using nlohmann::json;
 
-// A message that may quote the file's content: without its line ends, and not endless.
-std::string one_line(std::string message) {
-  constexpr size_t most_bytes = 400;
-  if (message.size() > most_bytes) message = message.substr(0, most_bytes) + "...";
-  for (char& byte : message) {
-    if (static_cast<unsigned char>(byte) < ' ') byte = ' ';
-  }
-  return message;
-}
-
-// One of the folder's files; every message of its errors starts with its path.
-class File {
- public:
-  explicit File(std::string path) : path_(std::move(path)) {}
-  const std::string& path() const { return path_; }
-  bool exists() const { return std::filesystem::exists(path_); }
-
-  [[noreturn]] void damaged(const std::string& what) const {
-    fail(ErrorCode::data,
-         path_ + ": " + one_line(what) + ": the file is damaged or not a tokenizer's, get it again or train anew");
-  }
-  [[noreturn]] void unsupported(const std::string& what) const {
-    fail(ErrorCode::data, path_ + ": " + one_line(what) + " is not supported: only GPT-2's byte-level BPE is");
-  }
-  std::string read() const {
-    std::ifstream file(path_, std::ios::binary);
-    std::string content;
-    char buffer[1 << 14];
-    while (file.read(buffer, sizeof buffer) || file.gcount() > 0) {
-      content.append(buffer, static_cast<size_t>(file.gcount()));
-    }
-    if (!file.is_open() || file.bad()) {
-      fail(ErrorCode::io, "cannot read " + path_ + ": " + std::strerror(errno ? errno : EIO));
-    }
-    return content;
-  }
-  json read_json() const {
-    const std::string text = read();
-    json root;
-    try {
-      root = json::parse(text);
-    } catch (const json::parse_error& error) {
-      damaged("not valid JSON (at byte " + std::to_string(error.byte) + " of " + std::to_string(text.size()) + ")");
-    }
-    if (!root.is_object()) damaged("not a JSON object");
-    return root;
-  }
-
- private:
-  std::string path_;
-};
-
-std::string in_quotes(std::string_view text) { return std::string(1, '"').append(text) += '"'; }
-
-// object[key], or null when it is absent.
-const json& member(const json& object, const char* key) {
-  static const json null;
-  const auto found = object.find(key);
-  return found == object.end() ? null : *found;
-}
-
-bool flag(const File& file, const json& object, const char* key, bool absent) {
-  const json& value = member(object, key);
-  if (value.is_null()) return absent;
-  if (!value.is_boolean()) file.damaged(in_quotes(key) + " must be true or false");
-  return value.get<bool>();
-}
-
-std::string type_of(const json& component) {
-  const json& type = component.is_object() ? member(component, "type") : component;
-  return type.is_string() ? type.get<std::string>() : "of unknown type";
-}
-
 bool is_byte_level(const json& component) { return component.is_object() && type_of(component) == "ByteLevel"; }
 
-uint32_t id_of(const File& file, std::string_view token, const json& id) {
-  if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > INT32_MAX) {
-    file.damaged("the id of the token " + in_quotes(token) + " must be a whole number from 0 to 2^31 - 1");
-  }
-  return id.get<uint32_t>();
-}
-
-// Everything beside vocabulary and merges must be what GPT-2's tokenizer has.
-void check_components(const File& file, const json& root) {
+// What no kind of tokenizer may have.
+void check_absent(const TokenizerFile& file, const json& root) {
   for (const char* key : {"truncation", "padding", "normalizer"}) {
     const json& value = member(root, key);
     if (!value.is_null()) file.unsupported("a " + std::string(key) + " (" + type_of(value) + ")");
   }
+  if (member(root, "pre_tokenizer").is_null()) file.unsupported("a tokenizer without a pre_tokenizer");
+  if (member(root, "decoder").is_null()) file.unsupported("a tokenizer without a decoder");
+}
+
+// Everything beside vocabulary and merges must be what GPT-2's tokenizer has.
+void check_byte_level(const TokenizerFile& file, const json& root) {
   const json& pre_tokenizer = member(root, "pre_tokenizer");
-  if (pre_tokenizer.is_null()) file.unsupported("a tokenizer without a pre_tokenizer");
   if (!is_byte_level(pre_tokenizer)) file.unsupported("the pre_tokenizer " + type_of(pre_tokenizer));
   if (flag(file, pre_tokenizer, "add_prefix_space", true)) file.unsupported("add_prefix_space in the pre_tokenizer");
   if (!flag(file, pre_tokenizer, "use_regex", true)) file.unsupported("use_regex false in the pre_tokenizer");
@@ -118,14 +41,30 @@ void check_components(const File& file, const json& root) {
     file.unsupported("the post_processor " + type_of(post_processor));
   }
   const json& decoder = member(root, "decoder");
-  if (decoder.is_null()) file.unsupported("a tokenizer without a decoder");
   if (!is_byte_level(decoder)) file.unsupported("the decoder " + type_of(decoder));
 }
 
-void check_model(const File& file, const json& model) {
-  if (!model.is_object()) file.damaged("\"model\" is missing or not an object");
-  const json& type = member(model, "type");
-  if (!type.is_null() && type != "BPE") file.unsupported("the model " + type_of(model));
+// A word-level tokenizer is a character-level one when every character is a word and decoding joins them without
+// spaces.
+void check_char_level(const TokenizerFile& file, const json& root) {
+  const json &pre_tokenizer = member(root, "pre_tokenizer"), &decoder = member(root, "decoder");
+  // All that match every character in Hugging Face's regular expressions; the first is the one that is written.
+  static const std::array patterns = {json{{"Regex", every_character}}, json{{"Regex", "(?m:.)"}},
+                                      json{{"String", ""}}};
+  const bool splits_all =
+      type_of(pre_tokenizer) == "Split" && member(pre_tokenizer, "behavior") == "Isolated" &&
+      member(pre_tokenizer, "invert") == false &&
+      std::find(patterns.begin(), patterns.end(), member(pre_tokenizer, "pattern")) != patterns.end();
+  if (!splits_all) {
+    file.unsupported("a WordLevel model whose pre_tokenizer (" + type_of(pre_tokenizer) +
+                     ") does not split at every character");
+  }
+  const json& post_processor = member(root, "post_processor");
+  if (!post_processor.is_null()) file.unsupported("the post_processor " + type_of(post_processor));
+  if (type_of(decoder) != "Fuse") file.unsupported("the decoder " + type_of(decoder) + " of a WordLevel model");
+}
+
+void check_bpe(const TokenizerFile& file, const json& model) {
   const json& dropout = member(model, "dropout");
   if (!dropout.is_null() && dropout != 0) file.unsupported("dropout in the model");
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
@@ -134,28 +73,10 @@ void check_model(const File& file, const json& model) {
   }
 }
 
-AddedToken added_token(const File& file, const json& object) {
-  const json& content = object.is_object() ? member(object, "content") : object;
-  if (!content.is_string() || content.get_ref<const std::string&>().empty()) {
-    file.damaged("an added token has no \"content\"");
-  }
-  AddedToken token;
-  token.content = content.get<std::string>();
-  if (!object.is_object()) return token;
-  if (flag(file, object, "single_word", false)) {
-    file.unsupported("single_word of the added token " + in_quotes(token.content));
-  }
-  token.lstrip = flag(file, object, "lstrip", false);
-  token.rstrip = flag(file, object, "rstrip", false);
-  token.special = flag(file, object, "special", false);
-  token.normalized = flag(file, object, "normalized", !token.special);
-  return token;
-}
-
 // Puts the pieces of one tokenizer together; its faults are those of `vocabulary_file` and `merges_file`.
 class Builder {
  public:
-  Builder(const File& vocabulary_file, const File& merges_file)
+  Builder(const TokenizerFile& vocabulary_file, const TokenizerFile& merges_file)
       : vocabulary_file_(vocabulary_file), merges_file_(merges_file) {}
 
   void set_vocabulary(const json& vocabulary) {
@@ -208,7 +129,26 @@ class Builder {
     merges_file_.damaged("merge " + std::to_string(parts_.merges.size() + 1) + " is not a pair of tokens");
   }
 
-  std::shared_ptr<const BpeModel> build() {
+  std::shared_ptr<const TokenizerModel> build() {
+    place_tokens();
+    return make<BpeModel>(std::move(parts_));
+  }
+  std::shared_ptr<const TokenizerModel> build_char(std::string unknown) {
+    for (const AddedToken& added : parts_.added_tokens) {
+      // A cut of the text would part such a token from its white space.
+      if (!added.lstrip && !added.rstrip) continue;
+      vocabulary_file_.unsupported("lstrip or rstrip of the added token " + in_quotes(added.content) +
+                                   " of a WordLevel model");
+    }
+    place_tokens();
+    CharParts parts;
+    static_cast<TokenizerParts&>(parts) = std::move(parts_);
+    parts.unknown = std::move(unknown);
+    return make<CharModel>(std::move(parts));
+  }
+
+ private:
+  void place_tokens() {
     // Ids without gaps lie below the number of tokens: checked first, for a wild id must not size a table.
     size_t tokens = ids_.size();
     for (const AddedToken& added : parts_.added_tokens) tokens += find(added.content) == nullptr;
@@ -231,34 +171,53 @@ class Builder {
     }
     std::stable_sort(parts_.added_tokens.begin(), parts_.added_tokens.end(),
                      [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
+  }
+
+  template <class Model, class Parts>
+  std::shared_ptr<const TokenizerModel> make(Parts parts) const {
     try {
-      return std::make_shared<BpeModel>(std::move(parts_));
+      return std::make_shared<Model>(std::move(parts));
     } catch (const Error& error) {
       vocabulary_file_.damaged(error.what());
     }
   }
 
- private:
-  const File &vocabulary_file_, &merges_file_;
+  const TokenizerFile &vocabulary_file_, &merges_file_;
   std::unordered_map<std::string, uint32_t> ids_;
   BpeParts parts_;
 };
 
-std::shared_ptr<const BpeModel> load_tokenizer_json(const File& file) {
-  const json root = file.read_json();
-  const json& model = member(root, "model");
-  check_model(file, model);
-  check_components(file, root);
-  Builder builder(file, file);
-  builder.set_vocabulary(member(model, "vocab"));
-  builder.set_ignore_merges(flag(file, model, "ignore_merges", false));
+void read_tokens(const TokenizerFile& file, const json& root, Builder& builder) {
+  builder.set_vocabulary(member(member(root, "model"), "vocab"));
   const json& added_tokens = member(root, "added_tokens");
   if (!added_tokens.is_array() && !added_tokens.is_null()) file.damaged("\"added_tokens\" is not a list");
   for (const json& object : added_tokens) {
-    AddedToken token = added_token(file, object);
+    AddedToken token = added_token_of(file, object);
     token.id = id_of(file, token.content, object.is_object() ? member(object, "id") : json());
     builder.add(std::move(token));
   }
+}
+
+std::shared_ptr<const TokenizerModel> load_tokenizer_json(const TokenizerFile& file) {
+  const json root = file.read_json();
+  const json& model = member(root, "model");
+  if (!model.is_object()) file.damaged("\"model\" is missing or not an object");
+  const json& type = member(model, "type");
+  const bool char_level = type == "WordLevel";
+  if (!type.is_null() && type != "BPE" && !char_level) file.unsupported("the model " + type_of(model));
+  check_absent(file, root);
+  Builder builder(file, file);
+  if (char_level) {
+    check_char_level(file, root);
+    read_tokens(file, root, builder);
+    const json& unknown = member(model, "unk_token");
+    if (!unknown.is_string()) file.damaged("the model has no \"unk_token\"");
+    return builder.build_char(unknown.get<std::string>());
+  }
+  check_bpe(file, model);
+  check_byte_level(file, root);
+  read_tokens(file, root, builder);
+  builder.set_ignore_merges(flag(file, model, "ignore_merges", false));
   const json& merges = member(model, "merges");
   if (!merges.is_array()) file.damaged("the merges are missing");
   for (const json& merge : merges) {
@@ -274,9 +233,9 @@ std::shared_ptr<const BpeModel> load_tokenizer_json(const File& file) {
 }
 
 // The form before tokenizer.json: the special tokens stand in files of their own.
-std::shared_ptr<const BpeModel> load_vocab_and_merges(const std::string& folder) {
-  const File vocabulary(folder + "/vocab.json"), merges(folder + "/merges.txt");
-  const File added(folder + "/added_tokens.json"), special(folder + "/special_tokens_map.json");
+std::shared_ptr<const TokenizerModel> load_vocab_and_merges(const std::string& folder) {
+  const TokenizerFile vocabulary(folder + "/vocab.json"), merges(folder + "/merges.txt");
+  const TokenizerFile added(folder + "/added_tokens.json"), special(folder + "/special_tokens_map.json");
   Builder builder(vocabulary, merges);
   builder.set_vocabulary(vocabulary.read_json());
   std::unordered_map<std::string, uint32_t> added_ids;
@@ -295,7 +254,7 @@ std::shared_ptr<const BpeModel> load_vocab_and_merges(const std::string& folder)
     if (value.is_null()) continue;
     const json objects = value.is_array() ? value : json::array({value});
     for (const json& object : objects) {
-      AddedToken token = added_token(special, object);
+      AddedToken token = added_token_of(special, object);
       token.special = true;
       token.normalized = object.is_object() && flag(special, object, "normalized", false);
       add(std::move(token));
@@ -313,11 +272,11 @@ std::shared_ptr<const BpeModel> load_vocab_and_merges(const std::string& folder)
 
 }  // namespace
 
-std::shared_ptr<const BpeModel> load_tokenizer(const std::string& folder) {
-  const File file(folder + "/tokenizer.json");
+std::shared_ptr<const TokenizerModel> load_tokenizer(const std::string& folder) {
+  const TokenizerFile file(folder + "/tokenizer.json");
   if (file.exists()) return load_tokenizer_json(file);
   for (const char* name : {"/vocab.json", "/merges.txt"}) {
-    if (File(folder + name).exists()) continue;
+    if (TokenizerFile(folder + name).exists()) continue;
     fail(ErrorCode::io, "no tokenizer in " + folder + ": it must hold tokenizer.json, or vocab.json and merges.txt (" +
                             (name + 1) + " is missing): check the path, or train one with aot-tokenize");
   }

@@ -152,7 +152,13 @@ test('the command prints its error on one line and exits with 2', (t) => {
   t.deepEqual(command('fw.json', '--model', 'gru'), {
     status: 2,
     stdout: '',
-    stderr: 'aot-train: --model gru: "gru" is not available yet; available: "gpt"\n',
+    stderr:
+      'aot-train: fw.json: model_params.n_heads: gru has no n_heads: take it out; its keys are vocab_size, n_layers, embed_dim, attn_length, dropout and embd_dropout\n',
+  })
+  t.deepEqual(command('fw.json', '--model', 'rnn'), {
+    status: 2,
+    stdout: '',
+    stderr: 'aot-train: --model rnn: must be "gpt", "gru" or "lstm", not "rnn"\n',
   })
   t.deepEqual(command('fw.json', 'other/fw.json'), {
     status: 2,

@@ -171,8 +171,8 @@ const wrong: [changes: { [section: string]: unknown }, line: string][] = [
   ],
   [{ precision: 'fp16' }, 'precision: must be "fp32" or "bf16", not "fp16"'],
   [{ seed: -1 }, 'seed: must be a whole number of at least 0, not -1'],
-  [{ model: 'gtp' }, 'model: must be "gpt", not "gtp"'],
-  [{ model: 'lstm' }, 'model: "lstm" is not available yet; available: "gpt"'],
+  [{ model: 'gtp' }, 'model: must be "gpt", "gru" or "lstm", not "gtp"'],
+  [{ model: null }, 'model: must be "gpt", "gru" or "lstm", not null'],
   [{ 'a\nb\u001b': 1 }, '"a\\nb\\u001b": unknown key; did you mean'],
   [{ optim_params: undefined }, 'optim_params: missing; must be an object { ... }'],
   [{ optim_params: 3 }, 'optim_params: must be an object { ... }, not 3'],
@@ -232,12 +232,65 @@ test('older names of keys are read', (t) => {
   )
 })
 
-test('a config of the original for GRU or LSTM is told as such', (t) => {
-  const shape = { n_heads: undefined, attn_length: undefined, desired_attn_length: 8 }
+test('null of the older schedule says nothing', (t) => {
+  const { config, given, notes } = load(configText({ optim_params: { lr_shrink: null, lr_init: null, lr_min: null } }))
+  t.like(config.optim_params, { oscil_steps: null, lr_shrink: 1, lr_init: 1e-7, lr_min: 0 })
+  t.false([...given].some((key) => key.includes('lr_')))
+  t.deepEqual(notes, [])
+})
+
+/** Of the small config a GRU, by its key. */
+const gru = { model: 'gru', model_params: { n_heads: undefined, n_layers: undefined } }
+
+test('GRU and LSTM have keys and defaults of their own', (t) => {
+  for (const model of ['gru', 'lstm']) {
+    const { config } = load(configText({ ...gru, model }))
+    t.is(config.model, model as never)
+    t.deepEqual(config.model_params, {
+      vocab_size: 300,
+      n_layers: 1,
+      embed_dim: 16,
+      attn_length: 8,
+      dropout: 0.1,
+      embd_dropout: null,
+    })
+  }
+  const { config } = load(configText({ model_params: gru.model_params }), [parseOverride('model=lstm')])
+  t.is(config.model, 'lstm')
+})
+
+test('what GRU and LSTM do not have is told in one line', (t) => {
+  const refused = (params: object, overrides: string[] = []) =>
+    failure(() =>
+      load(configText({ ...gru, model_params: { ...gru.model_params, ...params } }), overrides.map(parseOverride)),
+    )
+  const own = 'its keys are vocab_size, n_layers, embed_dim, attn_length, dropout and embd_dropout'
   t.is(
-    failure(() => load(configText({ model_params: shape }))),
-    'c.json: model: this config, with desired_attn_length and no n_heads, is for a GRU or LSTM, not available yet',
+    refused({ n_heads: 4, mlp_ratio: 4 }),
+    `c.json: model_params.n_heads: gru has no n_heads or mlp_ratio: take them out; ${own}`,
   )
+  t.is(refused({ mlp_ratio: 4 }), `c.json: model_params.mlp_ratio: gru has no mlp_ratio: take it out; ${own}`)
+  t.is(refused({}, ['n_heads=4']), `--set n_heads=4: gru has no n_heads: take it out; ${own}`)
+  t.is(refused({ n_layer: 4 }), 'c.json: model_params.n_layer: unknown key; did you mean n_layers?')
+  t.is(refused({ lr: 4 }), 'c.json: model_params.lr: does not belong here; it belongs in optim_params')
+  t.is(
+    refused({ embed_dim: undefined }),
+    'c.json: model_params.embed_dim: missing; must be a whole number from 1 to 65536',
+  )
+  t.is(refused({ dropout: 1 }), 'c.json: model_params.dropout: must be a number of at least 0 and below 1, not 1')
+  t.is(
+    failure(() => load(configText(), [{ section: '', name: 'model', value: 'lstm', origin: '--model lstm' }])),
+    `c.json: model_params.n_heads: lstm has no n_heads: take it out; ${own}`,
+  )
+})
+
+test('a config of the original for GRU or LSTM asks which of them', (t) => {
+  const text = configText({ model_params: { n_heads: undefined, attn_length: undefined, desired_attn_length: 8 } })
+  t.is(
+    failure(() => load(text)),
+    'c.json: model: this config, with desired_attn_length and no n_heads, is for a GRU or LSTM: say which, by --model gru or --model lstm',
+  )
+  t.is(load(text, [parseOverride('model=gru')]).config.model_params.attn_length, 8)
 })
 
 test('--set replaces keys by bare name and by path', (t) => {
@@ -269,7 +322,7 @@ test('--set that cannot be read names itself', (t) => {
   )
   t.is(set('batch_size=many'), '--set batch_size=many: must be a whole number of at least 1, not "many"')
   t.is(set('lr=0'), '--set lr=0: must be a number above 0, not 0')
-  t.is(set('model=gru'), '--set model=gru: "gru" is not available yet; available: "gpt"')
+  t.is(set('model=rnn'), '--set model=rnn: must be "gpt", "gru" or "lstm", not "rnn"')
 })
 
 test('a value of --set is not blamed for a key with a longer name', (t) => {

@@ -2,28 +2,43 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { configJsonSchema } from '../../ts/config/json_schema.js'
-import { configKeys, fullName } from '../../ts/config/keys.js'
+import { configKeys, fullName, keysOf } from '../../ts/config/keys.js'
 import { loadConfigFile } from '../../ts/config/load.js'
+import { type Model, models } from '../../ts/config/schema.js'
 import { permutationNames } from '../../ts/data/permutations.js'
-import { Engine } from '../../ts/index.js'
+import { Engine, type EngineOptions } from '../../ts/index.js'
 
 test('configs/config.schema.json is what bin/write-schema.js writes', (t) => {
   t.is(readFileSync('configs/config.schema.json', 'utf8'), configJsonSchema())
 })
 
-test('the limits of model_params are those of the engine', async (t) => {
-  const { properties } = JSON.parse(configJsonSchema()).properties.model_params
-  const modelParams = { vocab_size: 9, n_layers: 1, n_heads: 1, embed_dim: 4, attn_length: 4 }
-  for (const key of [...Object.keys(modelParams), 'mlp_ratio']) {
-    const { maximum } = properties[key] as { maximum: number }
-    await t.throwsAsync(Engine.create({ modelParams: { ...modelParams, [key]: maximum + 1 } }), {
-      code: 'AOT_CONFIG',
-      message: new RegExp(
-        `^model_params\\.${key} must be (a whole number )?from \\d to ${maximum}, not ${maximum + 1}$`,
-      ),
-    })
-  }
-})
+/** What the JSON schema says of model_params, by model. */
+function modelParamsOf(model: Model): { [key: string]: { maximum: number } } {
+  const { allOf } = JSON.parse(configJsonSchema())
+  const branch = allOf.find(
+    (one: { if: { properties: { model: { const: string } } } }) => one.if.properties.model.const === model,
+  )
+  return branch.then.properties.model_params.properties
+}
+
+const smallest = { vocab_size: 9, n_layers: 1, embed_dim: 4, attn_length: 4 }
+
+for (const model of models) {
+  test(`the limits of model_params are those of the engine: ${model}`, async (t) => {
+    const properties = modelParamsOf(model)
+    const modelParams = model === 'gpt' ? { ...smallest, n_heads: 1 } : smallest
+    for (const key of [...Object.keys(modelParams), ...(model === 'gpt' ? ['mlp_ratio'] : [])]) {
+      const { maximum } = properties[key] as { maximum: number }
+      const options = { model, modelParams: { ...modelParams, [key]: maximum + 1 } } as EngineOptions
+      await t.throwsAsync(Engine.create(options), {
+        code: 'AOT_CONFIG',
+        message: new RegExp(
+          `^model_params\\.${key} must be (a whole number )?from \\d to ${maximum}, not ${maximum + 1}$`,
+        ),
+      })
+    }
+  })
+}
 
 test('configs/blueprint.json is right and shows every key of the current schedule', (t) => {
   const { given, notes } = loadConfigFile('configs/blueprint.json')
@@ -33,27 +48,37 @@ test('configs/blueprint.json is right and shows every key of the current schedul
   t.deepEqual([...given].sort(), names.sort())
 })
 
-/** Rows of the tables of keys: the section's heading, the key and its default as JSON (undefined: none). */
-function documentedKeys(text: string): Map<string, unknown> {
-  const rows = new Map<string, unknown>()
-  let section = ''
+/** Rows of the tables of keys: the model, or '' where all have it, the section, the key and its default as JSON. */
+function documentedKeys(text: string): { models: string; name: string; byDefault: unknown }[] {
+  const rows = []
+  let [section, of] = ['', '']
   for (const line of text.split('\n')) {
-    const heading = /^## (?:`(\w+)`)?/.exec(line)
-    if (heading !== null) section = heading[1] ?? ''
+    const heading = /^## (?:`(\w+)`)?(?: of (.+))?/.exec(line)
+    if (heading !== null) [section, of] = [heading[1] ?? '', heading[2] ?? '']
     const [, name, cells] = /^\| `([\w$]+)` \| [^|]+ \|([^|]*)\| [^|]+ \|$/.exec(line) ?? []
     if (name === undefined || cells === undefined) continue
     const value = cells.trim().replaceAll('`', '')
-    rows.set(fullName({ section, name }), value === '' ? undefined : JSON.parse(value))
+    rows.push({
+      models: of,
+      name: fullName({ section, name }),
+      byDefault: value === '' ? undefined : JSON.parse(value),
+    })
   }
   return rows
 }
 
 test('docs/configuration.md lists every key with its default', (t) => {
   const documented = documentedKeys(readFileSync('docs/configuration.md', 'utf8'))
-  t.deepEqual([...documented.keys()], configKeys.map(fullName))
-  for (const key of configKeys) {
-    const byDefault = key.schema.safeParse(undefined)
-    t.is(documented.get(fullName(key)), byDefault.success ? byDefault.data : undefined, fullName(key))
+  for (const model of models) {
+    const rows = documented.filter((row) => row.models === '' || row.models.includes(`\`${model}\``))
+    t.deepEqual(
+      rows.map(({ name, byDefault }) => [name, byDefault]),
+      keysOf(model).map((key) => {
+        const { success, data } = key.schema.safeParse(undefined)
+        // The loader fills in the first model.
+        return [fullName(key), key.name === 'model' ? 'gpt' : success ? data : undefined]
+      }),
+    )
   }
 })
 

@@ -1,5 +1,5 @@
 /** Every op, and steps of a small model, once on a device: what compute-sanitizer watches. */
-import { Engine } from '../../ts/index.js'
+import { Engine, type EngineOptions } from '../../ts/index.js'
 import { native, nativeFor } from '../../ts/native.js'
 import { makeInputs, precisions } from '../ops/harness.js'
 
@@ -7,16 +7,12 @@ const shapes = [
   { batch: 2, window: 37, width: 42, out: 27, heads: 3, vocabulary: 97 },
   { batch: 1, window: 64, width: 64, out: 128, heads: 2, vocabulary: 128 },
 ]
-const modelParams = {
-  vocab_size: 97,
-  n_layers: 2,
-  n_heads: 3,
-  embed_dim: 42,
-  attn_length: 37,
-  mlp_ratio: 2,
-  dropout: 0.1,
-  embd_dropout: 0.1,
-}
+const shared = { vocab_size: 97, n_layers: 2, attn_length: 37, dropout: 0.1, embd_dropout: 0.1 }
+const models: EngineOptions[] = [
+  { model: 'gpt', modelParams: { ...shared, embed_dim: 42, n_heads: 3, mlp_ratio: 2 } },
+  { model: 'gru', modelParams: { ...shared, embed_dim: 64 } },
+  { model: 'lstm', modelParams: { ...shared, embed_dim: 64 } },
+]
 
 /** @throws AotError what the device says. */
 export async function runEveryOp(device: string): Promise<void> {
@@ -27,14 +23,16 @@ export async function runEveryOp(device: string): Promise<void> {
       }
     }
   }
-  const tokens = Int32Array.from({ length: 2 * modelParams.attn_length }, (_, i) => (i * i) % modelParams.vocab_size)
+  const tokens = Int32Array.from({ length: 2 * shared.attn_length }, (_, i) => (i * i) % shared.vocab_size)
   for (const precision of precisions) {
-    const engine = await Engine.create({ modelParams, device, precision, seed: 1 })
-    for (let step = 0; step < 2; step++) {
-      await engine.accumulate(tokens, tokens, 2)
-      await engine.optimizerStep({ lr: 1e-3, clip: 1 })
+    for (const model of models) {
+      const engine = await Engine.create({ ...model, device, precision, seed: 1 })
+      for (let step = 0; step < 2; step++) {
+        await engine.accumulate(tokens, tokens, 2)
+        await engine.optimizerStep({ lr: 1e-3, clip: 1 })
+      }
+      await engine.generate(tokens.slice(0, 5), { tokens: 8, temperature: 1, topK: 0, seed: 1 })
+      engine.close()
     }
-    await engine.generate(tokens.slice(0, 5), { tokens: 8, temperature: 1, topK: 0, seed: 1 })
-    engine.close()
   }
 }

@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import test from 'ava'
 import { Tokenizer as HuggingFaceTokenizer } from 'tokenizers'
+import { native } from '../../ts/native.js'
+import { newControl } from '../../ts/tokenize/job.js'
 import { encode, temporaryFolder, train, writeFiles } from '../tokenize/support.js'
 
 const atoms = [
@@ -61,7 +63,11 @@ test("random texts, cut anywhere, have Hugging Face's ids", async (t) => {
       return Array.from({ length: random(120) }, () => atoms[(offset + random(kinds)) % atoms.length]).join('')
     })
     const files = writeFiles(folder, Object.fromEntries(texts.map((text, index) => [`${index}.txt`, text])))
-    const { tokenizer } = await train(files, 257 + random(300), { threads: 2, chunkBytes: 1 + random(50) })
+    const reading = { threads: 2, chunkBytes: 1 + random(50) }
+    const { tokenizer } =
+      round % 3 === 0
+        ? await native.trainCharFiles(files, { unknown: false, ...reading }, newControl())
+        : await train(files, 257 + random(300), reading)
     await tokenizer.save(saved)
     const huggingFace = HuggingFaceTokenizer.fromFile(join(saved, 'tokenizer.json'))
     const encodings = await huggingFace.encodeBatch(texts)

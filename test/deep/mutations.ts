@@ -25,20 +25,16 @@ const tokenizer = [
     'fill(space_ranges, CharClass::space);',
     'fill(space_ranges, CharClass::space);\n  all[0x85] = CharClass::other;',
   ]),
-  ...inFile(
-    'native/tokenizer/bpe_model.cpp',
-    'tokenizer/encoder',
-    [
-      'a pair that stands several times in a word is merged from the right',
-      'rank > other.rank : position > other.position',
-      'rank > other.rank : position < other.position',
-    ],
-    [
-      'the error about a foreign id does not say where foreign ids come from',
-      ' +\n                                ": the ids come from another tokenizer");',
-      ');',
-    ],
-  ),
+  ...inFile('native/tokenizer/bpe_model.cpp', 'tokenizer/encoder', [
+    'a pair that stands several times in a word is merged from the right',
+    'rank > other.rank : position > other.position',
+    'rank > other.rank : position < other.position',
+  ]),
+  ...inFile('native/tokenizer/tokenizer_model.cpp', 'tokenizer/encoder', [
+    'the error about a foreign id does not say where foreign ids come from',
+    ' +\n                                ": the ids come from another tokenizer");',
+    ');',
+  ]),
   ...inFile('native/tokenizer/utf8.cpp', 'tokenizer/encoder', [
     'each byte of a cut character is decoded to a mark of its own',
     'if (i >= text.size()) return i;',
@@ -66,6 +62,21 @@ const text = [
     'invalid bytes are counted in the last file alone',
     'report_.invalid_bytes += cleaner_',
     'report_.invalid_bytes = cleaner_',
+  ]),
+  ...inFile('native/tokenizer/tokenizer_model.cpp', 'tokenize/characters', [
+    'special tokens are decoded though they are to be left out',
+    '!skip_special || ',
+    'true || ',
+  ]),
+  ...inFile('native/tokenizer/chunk_cutter.cpp', 'tokenize/characters', [
+    'a text of characters is cut inside of an added token',
+    'while (cut > 0 && inside_added_token(view, cut))',
+    'while (false)',
+  ]),
+  ...inFile('native/tokenizer/char_model.h', 'tokenize/characters', [
+    'the unknown token stands for unknown characters below the last known one alone',
+    'ids_[code_point] : unknown_;',
+    'ids_[code_point] : none;',
   ]),
   ...inFile('native/tokenizer/tokenize_folder.cpp', 'tokenize/encode_files', [
     'a vocabulary of 2^16 is written as int32',
@@ -308,10 +319,25 @@ const training = [
     ['a run that is stopped is not saved', 'saveWhatIsDue(atEnd || stop)', 'saveWhatIsDue(atEnd)'],
     ['the error about a loss names no cure', ': start again with a lower optim_params.lr or more warmup_steps`', '`'],
   ),
-  ...inFile('ts/train/start.ts', 'train/loop', [
+  ...inFile('ts/checkpoints/weights.ts', 'train/loop', [
     'the weights of --init-from are not verified',
-    "if (existsSync(join(from, 'trainer.json')))",
-    "if (from === '')",
+    "&& existsSync(join(folder, 'trainer.json'))",
+    "&& folder === ''",
+  ]),
+  ...inFile('ts/train/start.ts', 'train/start', [
+    'weights of another kind of model are taken for ours',
+    'theirs === null || theirs === model',
+    'theirs === null || model',
+  ]),
+  ...inFile('ts/checkpoints/safetensors.ts', 'train/export', [
+    'exported weights keep the metadata of the state',
+    "{ format: 'pt' }",
+    'header.metadata',
+  ]),
+  ...inFile('ts/train/run_tokenizer.ts', 'train/run_tokenizer', [
+    'the two tokens of FW+BW mode change places',
+    "['<|forward|>', '<|backward|>'] as const",
+    "['<|backward|>', '<|forward|>'] as const",
   ]),
   ...inFile(
     'ts/train/introduction.ts',

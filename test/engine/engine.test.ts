@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import test from 'ava'
-import { Engine } from '../../ts/index.js'
+import { Engine, type EngineOptions } from '../../ts/index.js'
 import { writeSafetensors } from '../goldens/safetensors.js'
 import { batch, create, devices, ids, inputs, models, targets, temporaryFolder, tiny, values } from './support.js'
 
@@ -368,7 +368,7 @@ test('bf16: near fp32, and not it', async (t) => {
 
 test('recurrent models: parameters in the order of the state dict, and how they start', async (t) => {
   for (const { model, modelParams } of models.slice(1)) {
-    const engine = await create('cpu', { model, modelParams: { ...modelParams, embed_dim: 48, n_layers: 2 } })
+    const engine = await create('cpu', { model, modelParams: { ...modelParams, embed_dim: 48 } } as EngineOptions)
     const gates = model === 'gru' ? 3 * 48 : 4 * 48
     const weights = engine.parameters()
     t.deepEqual(

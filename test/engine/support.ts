@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { Engine, type EngineOptions, type ModelParams } from '../../ts/index.js'
+import { Engine, type EngineOptions, type GptParams } from '../../ts/index.js'
 
 export { devices } from '../devices.js'
 
-export const tiny: ModelParams = {
+export const tiny: GptParams = {
   vocab_size: 43,
   n_layers: 2,
   n_heads: 3,
@@ -28,7 +28,8 @@ export const models = [
 ] as const
 
 export function create(device: string, changes: Partial<EngineOptions> = {}): Promise<Engine> {
-  return Engine.create({ modelParams: tiny, device, seed: 7, threads: device === 'cpu' ? 2 : undefined, ...changes })
+  const threads = device === 'cpu' ? 2 : undefined
+  return Engine.create({ modelParams: tiny, device, seed: 7, threads, ...changes } as EngineOptions)
 }
 
 /** Ids that look random: the same for the same key. */

@@ -252,7 +252,7 @@ test('a broken tokenizer.json gives one clear line', async (t) => {
     for (const [edit, feature] of unsupported) {
       await writeFile(path, original)
       await editJson(folder, 'tokenizer.json', edit)
-      expectMessage(`${feature} is not supported: only GPT-2's byte-level BPE is`)
+      expectMessage(`${feature} is not supported: only GPT-2's byte-level BPE and character-level tokenizers are`)
     }
     for (const cut of [0, 1, 100, 5000, original.length - 1]) {
       const part = Buffer.from(original).subarray(0, cut)

@@ -236,12 +236,30 @@ class FakeEngine implements NativeEngine {
 
 /** decode() gives one character an id. */
 class FakeTokenizer implements NativeTokenizer {
-  constructor(readonly vocabSize: number) {}
+  readonly kind = 'bpe'
+  readonly specialTokens
+  readonly vocabSize: number
+  constructor(
+    private readonly own: number,
+    added: readonly string[] = [],
+  ) {
+    this.vocabSize = own + added.length
+    this.specialTokens = added.map((token, i) => ({ token, id: own + i }))
+  }
+  tokenToId(token: string) {
+    return this.specialTokens.find((special) => special.token === token)?.id
+  }
+  idToToken(id: number) {
+    return this.specialTokens.find((special) => special.id === id)?.token
+  }
+  withSpecialTokens(tokens: readonly string[]) {
+    return new FakeTokenizer(this.own, [...this.specialTokens.map(({ token }) => token), ...tokens])
+  }
   encode(text: string) {
     return Int32Array.from(Buffer.from(text))
   }
   decode(ids: Int32Array) {
-    return Buffer.from(ids).toString('latin1')
+    return Array.from(ids, (id) => this.idToToken(id) ?? String.fromCharCode(id)).join('')
   }
   async save() {}
 }

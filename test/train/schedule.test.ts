@@ -67,6 +67,48 @@ test('the older schedule: cosine with warm restarts', (t) => {
   near(t, learningRate(185, schedule, plan), 0.85 ** 2 * (1e-6 + ((0.001 - 1e-6) * (1 + Math.cos(Math.PI / 8))) / 2))
 })
 
+/** Worked out on paper: the rate of each optimizer step from 0 on, in units of 1e-5. */
+const workedOut: [name: string, schedule: Schedule, rates: number[]][] = [
+  [
+    '10 steps: warm-up of 4, constant, the last 4 to 0',
+    { kind: 'cooldown', lr: 0.001, warmupSteps: 4, cooldownFinish: 0.4 },
+    [0.00001, 25.0000075, 50.000005, 75.0000025, 100, 100, 100, 75, 50, 25],
+  ],
+  [
+    '16 steps: warm-up of 4 from lr_init, periods of 6, each half as high',
+    { kind: 'restarts', lr: 0.001, warmupSteps: 4, oscilSteps: 6, lrShrink: 0.5, lrInit: 1e-5, lrMin: 1e-4 },
+    [
+      ...[1, 25.75, 50.5, 75.25],
+      ...[100, 93.97114317029974, 77.5, 55, 32.5, 16.028856829700263],
+      ...[50, 46.98557158514987, 38.75, 27.5, 16.25, 8.01442841485013],
+    ],
+  ],
+]
+
+for (const [name, schedule, rates] of workedOut) {
+  test(`by hand: ${name}`, (t) => {
+    const cooldownFinish = schedule.kind === 'cooldown' ? schedule.cooldownFinish : 0
+    const plan = makePlan({ ...request, stepsToTrain: 2 * rates.length, cooldownFinish })
+    for (const [step, rate] of rates.entries()) near(t, learningRate(step, schedule, plan), rate * 1e-5)
+  })
+}
+
+test('the older schedule goes on from a restart that --cooldown-now lets fall', (t) => {
+  const [, schedule] = workedOut[1] as (typeof workedOut)[1]
+  const first = makePlan({ ...request, stepsToTrain: 100, cooldownFinish: 0 })
+  const plan = makePlan({
+    ...request,
+    stepsToTrain: 100,
+    cooldownFinish: 0,
+    done: 22,
+    previous: first,
+    cooldownNow: true,
+  })
+  t.deepEqual([plan.steps, plan.cooldownStart, plan.cooldownSteps], [32, 11, 5])
+  const rates = [46.98557158514987, 38.75 * 0.8, 27.5 * 0.6, 16.25 * 0.4, 8.01442841485013 * 0.2]
+  for (const [step, rate] of rates.entries()) near(t, learningRate(11 + step, schedule, plan), rate * 1e-5)
+})
+
 test('--cooldown-now: from here, over a tenth of the training, and the run ends there', (t) => {
   const first = makePlan(request)
   const plan = makePlan({ ...request, done: 300, previous: first, cooldownNow: true })

@@ -4,12 +4,19 @@ import { relative } from 'node:path'
 import yargs, { type Argv } from 'yargs'
 import { AotError } from '../errors.js'
 import { formatBytes, formatNumberOf, formatWhole } from '../logging/amounts.js'
-import type { TextReport } from '../native.js'
-import { openCorpus } from '../tokenize/corpus.js'
+import type { NativeTokenizer, TextReport } from '../native.js'
+import { type Corpus, openCorpus } from '../tokenize/corpus.js'
 import { inspect } from '../tokenize/inspect.js'
 import { defaultTokenizerFolder, refuseToOverwrite, tokenFile } from '../tokenize/outputs.js'
 import { reverseCorpus } from '../tokenize/reverse.js'
-import { type Encoded, encodeCorpus, loadTokenizer, type Trained, trainTokenizer } from '../tokenize/tokenize_folder.js'
+import {
+  type Encoded,
+  encodeCorpus,
+  loadTokenizer,
+  type Trained,
+  trainCharTokenizer,
+  trainTokenizer,
+} from '../tokenize/tokenize_folder.js'
 import { runCommand } from './command.js'
 import { packageVersion } from './version.js'
 
@@ -19,6 +26,8 @@ const defaultVocabSize = 50257
 interface Arguments {
   path?: string | undefined
   vocabSize?: string | undefined
+  char?: boolean | undefined
+  unk?: boolean | undefined
   tokenizer?: string | undefined
   out?: string | undefined
   threads?: string | undefined
@@ -82,8 +91,32 @@ function workOptions(args: Arguments) {
   }
 }
 
-function vocabSize(args: Arguments): number {
-  return wholeNumber('vocab-size', args.vocabSize, 257, 2 ** 31 - 1) ?? defaultVocabSize
+/** The number of tokens of the new tokenizer; null with --char, where the text decides it. */
+function vocabSize(args: Arguments): number | null {
+  if (!args.char) {
+    if (args.unk) throw new AotError('AOT_CONFIG', '--unk is for --char: every text has ids in byte-level BPE')
+    return wholeNumber('vocab-size', args.vocabSize, 257, 2 ** 31 - 1) ?? defaultVocabSize
+  }
+  if (args.vocabSize === undefined) return null
+  throw new AotError(
+    'AOT_CONFIG',
+    '--vocab-size is for BPE: with --char the vocabulary is the characters of the text; leave one of the two',
+  )
+}
+
+/** --tokenizer names one that is there: what describes a new one makes no sense beside it. */
+function refuseOptionsOfNewTokenizer(args: Arguments): void {
+  const options = { 'vocab-size': args.vocabSize !== undefined, char: args.char, unk: args.unk }
+  for (const [name, given] of Object.entries(options)) {
+    if (given) throw new AotError('AOT_CONFIG', `--${name} is for a new tokenizer: leave it, or leave --tokenizer`)
+  }
+}
+
+function trainOn(corpus: Corpus, folder: string, args: Arguments, asked: number | null): Promise<Trained> {
+  const options = workOptions(args)
+  return asked === null
+    ? trainCharTokenizer(corpus, folder, { ...options, unknown: args.unk ?? false })
+    : trainTokenizer(corpus, folder, { ...options, vocabSize: asked })
 }
 
 function dtype(args: Arguments): 'auto' | 'int32' | 'uint16' {
@@ -94,21 +127,22 @@ function dtype(args: Arguments): 'auto' | 'int32' | 'uint16' {
 
 const rate = (bytes: number, seconds: number) => `${formatBytes(bytes / Math.max(seconds, 1e-6))}/s`
 
-function reportText(text: TextReport, cutPieces: boolean): string[] {
+/** `tokenizer`: what the text was taken for; one of BPE takes it in words. */
+function reportText(text: TextReport, tokenizer?: NativeTokenizer): string[] {
   const lines = [
     `text        ${formatNumberOf(text.files, 'file')}, ${formatBytes(text.bytes)}`,
     `dropped     ${formatNumberOf(text.invalidBytes, 'byte')} not UTF-8`,
   ]
-  if (cutPieces) lines.push(`cut         ${formatNumberOf(text.cutPieces, 'word')} longer than 1 MiB`)
+  if (tokenizer?.kind === 'bpe') lines.push(`cut         ${formatNumberOf(text.cutPieces, 'word')} longer than 1 MiB`)
   return lines
 }
 
-function reportTrained(trained: Trained, asked: number): string[] {
+function reportTrained(trained: Trained, asked: number | null): string[] {
   const { vocabSize } = trained.tokenizer
-  const few = vocabSize < asked ? `; the text has no more to merge for ${formatWhole(asked)}` : ''
+  const few = asked !== null && vocabSize < asked ? `; the text has no more to merge for ${formatWhole(asked)}` : ''
   return [
     `tokenizer   ${shownPath(trained.folder)} (${formatWhole(vocabSize)} tokens${few})`,
-    `trained     on ${formatNumberOf(trained.occurrences, 'word')}, ${formatWhole(trained.words)} of them different, at ${rate(trained.text.bytes, trained.seconds)}`,
+    `trained     on ${formatNumberOf(trained.occurrences, asked === null ? 'character' : 'word')}, ${formatWhole(trained.words)} of them different, at ${rate(trained.text.bytes, trained.seconds)}`,
   ]
 }
 
@@ -127,18 +161,18 @@ function print(lines: string[]): void {
 async function tokenize(args: Arguments): Promise<void> {
   const corpus = openCorpus(required(args, '', 'the folder of .txt files'))
   const force = args.force ?? false
-  const asked = vocabSize(args)
-  const options = { ...workOptions(args), dtype: dtype(args), vocabSize: asked }
-  const file = tokenFile(corpus, args.out)
   if (args.tokenizer !== undefined) return encode(args)
+  const asked = vocabSize(args)
+  const options = { ...workOptions(args), dtype: dtype(args) }
+  const file = tokenFile(corpus, args.out)
   const folder = defaultTokenizerFolder(corpus)
   refuseToOverwrite(folder, force, `use it with --tokenizer ${shownPath(folder)}, or `)
   refuseToOverwrite(file, force)
-  const trained = await trainTokenizer(corpus, folder, options)
+  const trained = await trainOn(corpus, folder, args, asked)
   const lines = reportTrained(trained, asked)
   try {
     const encoded = await encodeCorpus(corpus, trained.tokenizer, file, options)
-    print([...lines, ...reportEncoded(encoded), ...reportText(encoded.text, true)])
+    print([...lines, ...reportEncoded(encoded), ...reportText(encoded.text, trained.tokenizer)])
   } catch (error) {
     print(lines)
     throw error
@@ -150,8 +184,8 @@ async function train(args: Arguments): Promise<void> {
   const asked = vocabSize(args)
   const folder = args.out ?? defaultTokenizerFolder(corpus)
   refuseToOverwrite(folder, args.force ?? false)
-  const trained = await trainTokenizer(corpus, folder, { ...workOptions(args), vocabSize: asked })
-  print([...reportTrained(trained, asked), ...reportText(trained.text, true)])
+  const trained = await trainOn(corpus, folder, args, asked)
+  print([...reportTrained(trained, asked), ...reportText(trained.text, trained.tokenizer)])
 }
 
 async function encode(args: Arguments): Promise<void> {
@@ -160,13 +194,12 @@ async function encode(args: Arguments): Promise<void> {
   if (args.tokenizer === undefined) {
     throw new AotError('AOT_CONFIG', `name the tokenizer's folder with --tokenizer (${command} train makes one)`)
   }
-  if (args.vocabSize !== undefined) {
-    throw new AotError('AOT_CONFIG', '--vocab-size is for a new tokenizer: leave it, or leave --tokenizer')
-  }
+  refuseOptionsOfNewTokenizer(args)
   const file = tokenFile(corpus, args.out)
   refuseToOverwrite(file, args.force ?? false)
-  const encoded = await encodeCorpus(corpus, loadTokenizer(args.tokenizer), file, options)
-  print([...reportEncoded(encoded), ...reportText(encoded.text, true)])
+  const tokenizer = loadTokenizer(args.tokenizer)
+  const encoded = await encodeCorpus(corpus, tokenizer, file, options)
+  print([...reportEncoded(encoded), ...reportText(encoded.text, tokenizer)])
 }
 
 async function reverse(args: Arguments): Promise<void> {
@@ -174,7 +207,7 @@ async function reverse(args: Arguments): Promise<void> {
   const corpus = openCorpus(path)
   const options = { ...workOptions(args), force: args.force ?? false }
   const { out, text, seconds } = await reverseCorpus(corpus, statSync(path).isDirectory(), args.out, options)
-  print([`reversed    ${shownPath(out)} at ${rate(text.bytes, seconds)}`, ...reportText(text, false)])
+  print([`reversed    ${shownPath(out)} at ${rate(text.bytes, seconds)}`, ...reportText(text)])
 }
 
 async function inspectPath(args: Arguments): Promise<void> {
@@ -186,10 +219,12 @@ async function inspectPath(args: Arguments): Promise<void> {
 const text = { type: 'string', requiresArg: true } as const
 const optionTexts = {
   vocabSize: { ...text, describe: `tokens of the new tokenizer, at least 257 (default ${defaultVocabSize})` },
+  char: { type: 'boolean', describe: 'a character-level tokenizer: each character of the text is a token' },
+  unk: { type: 'boolean', describe: 'with --char: a token <|unk|> for characters that the text does not have' },
   tokenizer: { ...text, describe: 'folder of the tokenizer to use' },
   threads: { ...text, describe: 'default: all processors; no result depends on it' },
   dtype: { ...text, describe: 'auto (uint16 when every id fits), int32 or uint16' },
-}
+} as const
 const folderText = 'folder whose *.txt are read (not its subfolders), in the order of their names; or one file'
 
 function withOutput(parser: Argv, out: string): Argv {
@@ -218,7 +253,7 @@ async function main(): Promise<void> {
     .locale('en')
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .usage(
-      `$0 <folder>\n\nTrains a byte-level BPE tokenizer on a folder of .txt (UTF-8) and writes the text as tokens:\n` +
+      `$0 <folder>\n\nTrains a byte-level BPE tokenizer (or one of characters, --char) on a folder of .txt (UTF-8) and writes the text as tokens:\n` +
         '  tokenizers/<name>_tokenizer/   in the current folder, as Hugging Face writes it\n' +
         '  <folder>_h5/<name>.h5          HDF5, dataset `tokens`\n' +
         'The files follow each other without a token between them. CR LF, CR, U+2028 and U+2029 become LF, bytes that are\n' +
@@ -236,6 +271,8 @@ async function main(): Promise<void> {
         withOutput(parser, tokensOut)
           .positional('path', { type: 'string', describe: folderText })
           .option('vocab-size', optionTexts.vocabSize)
+          .option('char', optionTexts.char)
+          .option('unk', optionTexts.unk)
           .option('tokenizer', { ...text, describe: 'use this one instead of training one' })
           .option('threads', optionTexts.threads)
           .option('dtype', optionTexts.dtype),
@@ -248,6 +285,8 @@ async function main(): Promise<void> {
         withOutput(parser, 'folder of the tokenizer (default tokenizers/<name>_tokenizer)')
           .positional('path', { type: 'string', describe: folderText })
           .option('vocab-size', optionTexts.vocabSize)
+          .option('char', optionTexts.char)
+          .option('unk', optionTexts.unk)
           .option('threads', optionTexts.threads),
       handler(train),
     )

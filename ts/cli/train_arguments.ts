@@ -40,9 +40,12 @@ const options = {
   },
   'no-step-pickup': { ...flag, alias: 's', describe: 'Train steps_to_train minibatches more, not up to that number' },
   'cooldown-now': { ...flag, alias: 'c', describe: 'Begin the cooldown of the learning rate at once' },
-  model: { ...text, describe: 'Replaces the config key model: gpt' },
+  model: { ...text, describe: 'Replaces the config key model: gpt, gru or lstm' },
   set: { ...text, describe: 'key=value, replaces a config key: batch_size=4; may be repeated' },
-  'init-from': { ...text, describe: 'Saved state, or run folder, whose weights a new run starts from' },
+  'init-from': {
+    ...text,
+    describe: 'Run, saved state, exported folder or safetensors file whose weights a new run starts from',
+  },
   verbose: { ...flag, describe: 'On an error: all problems, and the stack' },
 } as const
 

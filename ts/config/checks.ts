@@ -7,8 +7,21 @@ import type { Config } from './schema.js'
 
 /** Problems of a config that fits the schema. */
 export function checkConfig(config: Config): Problem[] {
+  const problems: Problem[] = config.model === 'gpt' ? checkGpt(config.model_params) : []
+  const { permutation } = config.training_params
+  try {
+    if (permutation !== null) permutationList(permutation, config.model_params.attn_length)
+  } catch (error) {
+    if (!(error instanceof AotError)) throw error
+    problems.push({ path: ['training_params', 'permutation'], message: error.message })
+  }
+  return problems
+}
+
+type GptParams = Extract<Config, { model: 'gpt' }>['model_params']
+
+function checkGpt({ n_heads, embed_dim, mlp_ratio }: GptParams): Problem[] {
   const problems: Problem[] = []
-  const { n_heads, embed_dim, mlp_ratio, attn_length } = config.model_params
   if (embed_dim % n_heads !== 0) {
     problems.push({ path: ['model_params', 'n_heads'], message: `${n_heads} does not divide embed_dim ${embed_dim}` })
   }
@@ -18,13 +31,6 @@ export function checkConfig(config: Config): Problem[] {
       path: ['model_params', 'mlp_ratio'],
       message: `${mlp_ratio} times embed_dim ${embed_dim} is ${hidden}, which is no width for an MLP`,
     })
-  }
-  const { permutation } = config.training_params
-  try {
-    if (permutation !== null) permutationList(permutation, attn_length)
-  } catch (error) {
-    if (!(error instanceof AotError)) throw error
-    problems.push({ path: ['training_params', 'permutation'], message: error.message })
   }
   return problems
 }

@@ -46,6 +46,11 @@ export function path() {
   return z.string({ error }).min(1, { error })
 }
 
+/** "a", "b" or "c": what the messages say of a choice. */
+export function quoted(values: readonly string[]): string {
+  return new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(values.map((value) => `"${value}"`))
+}
+
 export function oneOf<const T extends readonly [string, ...string[]]>(values: T) {
-  return z.enum(values, { error: values.map((value) => `"${value}"`).join(' or ') })
+  return z.enum(values, { error: quoted(values) })
 }

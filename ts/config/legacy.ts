@@ -15,6 +15,18 @@ export const olderNames: readonly OlderName[] = [
   { section: 'model_params', older: 'desired_attn_length', name: 'attn_length', whenBoth: 'error' },
 ]
 
+/** Keys of the older schedule for which the original's files may hold null, which means as much as leaving them out. */
+const nullable = { section: 'optim_params', names: ['lr_shrink', 'lr_init', 'lr_min'] }
+
+/** The config as today's files are written: current names, nothing that says nothing. */
+export function modernize(config: JsonObject, notes: string[], problems: Problem[]): JsonObject {
+  const renamed = renameOlderKeys(config, notes, problems)
+  const values = renamed[nullable.section]
+  if (!isObject(values)) return renamed
+  const kept = Object.entries(values).filter(([name, value]) => value !== null || !nullable.names.includes(name))
+  return { ...renamed, [nullable.section]: Object.fromEntries(kept) }
+}
+
 /** The config with current names; `notes` and `problems` get what is worth telling. */
 export function renameOlderKeys(config: JsonObject, notes: string[], problems: Problem[]): JsonObject {
   const renamed = { ...config }

@@ -4,11 +4,11 @@ import type { z } from 'zod'
 import { AotError } from '../errors.js'
 import { checkConfig } from './checks.js'
 import { isObject, type JsonObject, parseJsonc } from './jsonc.js'
-import { unknownKey } from './keys.js'
-import { renameOlderKeys } from './legacy.js'
+import { keysOfOthers, notOfModel, unknownKey } from './keys.js'
+import { modernize } from './legacy.js'
 import { applyOverrides, type Override } from './overrides.js'
 import { ConfigError, type Problem, pathName, show } from './problems.js'
-import { type Config, configSchema } from './schema.js'
+import { type Config, configSchemas, type Model, models } from './schema.js'
 
 export interface LoadedConfig {
   config: Config
@@ -20,8 +20,6 @@ export interface LoadedConfig {
 
 /** A config is some kilobytes; a dataset named by mistake is not read. */
 const maxBytes = 16 * 1024 * 1024
-
-const laterModels = ['gru', 'lstm']
 
 /**
  * Reads and checks a config file.
@@ -59,20 +57,19 @@ export function parseConfig(text: string, name: string, overrides: readonly Over
   const problems: Problem[] = []
   const raw = parseJsonc(text, name, notes)
   if (!isObject(raw)) throw new AotError('AOT_CONFIG', `${name}: must be an object { ... }, not ${show(raw)}`)
-  const values = applyOverrides(renameOlderKeys(raw, notes, problems), overrides)
+  const values = applyOverrides(modernize(raw, notes, problems), overrides)
 
   const errorOf = (found: readonly Problem[]) =>
     new ConfigError(found.map((problem) => describe(problem, name, overrides)))
-  if (typeof values.model === 'string' && laterModels.includes(values.model.toLowerCase())) {
-    throw errorOf([{ path: ['model'], message: `"${values.model}" is not available yet; available: "gpt"` }])
-  }
   if (values.model === undefined && isForRnn(raw)) {
-    const message = 'this config, with desired_attn_length and no n_heads, is for a GRU or LSTM, not available yet'
+    const message =
+      'this config, with desired_attn_length and no n_heads, is for a GRU or LSTM: say which, by --model gru or --model lstm'
     throw errorOf([{ path: ['model'], message }])
   }
-  const parsed = configSchema.safeParse(values)
+  const model = models.find((one) => one === values.model) ?? models[0]
+  const parsed = configSchemas[model].safeParse(values)
   if (!parsed.success) {
-    const found = parsed.error.issues.flatMap((issue) => toProblems(issue, values))
+    const found = parsed.error.issues.flatMap((issue) => toProblems(issue, values, model))
     // A misspelt key is missing under its right name too: what is there says more than what is not.
     throw errorOf([...found.filter(({ unknown }) => unknown), ...problems, ...found.filter(({ unknown }) => !unknown)])
   }
@@ -95,11 +92,17 @@ function describe({ path, message }: Problem, name: string, overrides: readonly 
   return path.length === 0 ? `${name}: ${message}` : `${name}: ${pathName(path)}: ${message}`
 }
 
-function toProblems(issue: z.core.$ZodIssue, values: JsonObject): (Problem & { unknown: boolean })[] {
+function toProblems(issue: z.core.$ZodIssue, values: JsonObject, model: Model): (Problem & { unknown: boolean })[] {
   const path = issue.path as (string | number)[]
   if (issue.code === 'unrecognized_keys') {
     const section = pathName(path)
-    return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(section, key), unknown: true }))
+    // One thing to mend, and so one problem: a config that was written for another model.
+    const [other, ...others] = section === 'model_params' ? keysOfOthers(model, issue.keys) : []
+    const unknown = issue.keys.filter((key) => key !== other && !others.includes(key))
+    return [
+      ...(other === undefined ? [] : [{ name: other, message: notOfModel(model, [other, ...others]) }]),
+      ...unknown.map((name) => ({ name, message: unknownKey(model, section, name) })),
+    ].map(({ name, message }) => ({ path: [...path, name], message, unknown: true }))
   }
   const value = path.reduce<unknown>((at, key) => (at as Record<string | number, unknown> | undefined)?.[key], values)
   const message =

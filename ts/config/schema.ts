@@ -4,24 +4,55 @@
  * Key names are those of the original's config files, so that these run as they are.
  */
 import { z } from 'zod'
-import { fraction, nonNegativeNumber, oneOf, path, positiveNumber, rate, trueOrFalse, wholeNumber } from './fields.js'
+import {
+  fraction,
+  nonNegativeNumber,
+  oneOf,
+  path,
+  positiveNumber,
+  quoted,
+  rate,
+  trueOrFalse,
+  wholeNumber,
+} from './fields.js'
 
 const section = 'an object { ... }'
 
-/** The upper limits are those of native/models/gpt.cpp. */
-const modelParams = z.strictObject(
+/** The kinds of model; the first is the default. */
+export const models = ['gpt', 'gru', 'lstm'] as const
+export type Model = (typeof models)[number]
+
+/** The upper limits are those of native/models/. */
+const vocabSize = wholeNumber(2, 2 ** 24).describe('Number of token ids: that of the tokenizer which made the dataset.')
+const layers = wholeNumber(1, 4096)
+const attnLength = wholeNumber(3, 2 ** 17)
+const embdDropout = rate().nullable().default(null)
+
+const gptParams = z.strictObject(
   {
-    vocab_size: wholeNumber(2, 2 ** 24).describe('Number of token ids: that of the tokenizer which made the dataset.'),
-    n_layers: wholeNumber(1, 4096).describe('Transformer blocks.'),
+    vocab_size: vocabSize,
+    n_layers: layers.describe('Transformer blocks.'),
     n_heads: wholeNumber(1, 4096).describe('Attention heads of a block; divides embed_dim.'),
     embed_dim: wholeNumber(1, 2 ** 16).describe('Width of the embeddings and of the residual stream.'),
-    attn_length: wholeNumber(3, 2 ** 17).describe('Tokens in a window.'),
+    attn_length: attnLength.describe('Tokens in a window.'),
     mlp_ratio: positiveNumber(64).default(4).describe('Hidden width of the MLP, as a multiple of embed_dim.'),
     dropout: rate().default(0.1).describe('Dropout of attention, of its output and of the MLP output.'),
-    embd_dropout: rate()
-      .nullable()
-      .default(null)
-      .describe('Dropout of the sum of token and position embeddings; null: the same as dropout.'),
+    embd_dropout: embdDropout.describe(
+      'Dropout of the sum of token and position embeddings; null: the same as dropout.',
+    ),
+  },
+  { error: section },
+)
+
+/** Of GRU and LSTM. */
+const rnnParams = z.strictObject(
+  {
+    vocab_size: vocabSize,
+    n_layers: layers.default(1).describe('Recurrent layers.'),
+    embed_dim: wholeNumber(1, 2 ** 16).describe('Width of the embeddings and of the hidden state.'),
+    attn_length: attnLength.describe('Tokens in a window; the model itself knows no length.'),
+    dropout: rate().default(0.1).describe('Dropout between the layers.'),
+    embd_dropout: embdDropout.describe('Dropout of the token embeddings; null: the same as dropout.'),
   },
   { error: section },
 )
@@ -98,32 +129,43 @@ const optimParams = z.strictObject(
   { error: section },
 )
 
-export const configSchema = z
-  .strictObject(
-    {
-      $schema: z.string({ error: 'a text in quotes' }).optional().describe('For editors: where the JSON schema is.'),
-      model: oneOf(['gpt']).default('gpt').describe('Kind of model.'),
-      precision: oneOf(['fp32', 'bf16'])
-        .nullable()
-        .default(null)
-        .describe('fp32, or bf16 inputs of matrix products; null: bf16 on cuda, fp32 elsewhere.'),
-      seed: wholeNumber(0, Number.MAX_SAFE_INTEGER)
-        .default(0)
-        .describe('Seed of initial weights and dropout. The order of the windows does not depend on it.'),
-      split: oneOf(['shuffled', 'contiguous'])
-        .default('shuffled')
-        .describe(
-          'Validation windows: the last of the shuffled order, whose text overlaps training text, or an unseen stretch at the end.',
-        ),
-      model_params: modelParams.describe('Shape of the model.'),
-      training_params: trainingParams.describe('Data, batches and what is written when.'),
-      optim_params: optimParams.describe('Learning rate.'),
-    },
-    { error: section },
-  )
-  .describe('A training config of arrows-of-time.')
+const kindOf = <Kind extends Model>(model: Kind) => z.literal(model, { error: quoted(models) })
 
-/** What a config file may hold. */
-export type ConfigInput = z.input<typeof configSchema>
-/** A config with all defaults filled in. */
-export type Config = z.output<typeof configSchema>
+function configOf<Kind extends z.ZodType, Params extends z.ZodType>(model: Kind, modelParams: Params) {
+  return z
+    .strictObject(
+      {
+        $schema: z.string({ error: 'a text in quotes' }).optional().describe('For editors: where the JSON schema is.'),
+        model: model.describe('Kind of model.'),
+        precision: oneOf(['fp32', 'bf16'])
+          .nullable()
+          .default(null)
+          .describe('fp32, or bf16 inputs of matrix products; null: bf16 on cuda, fp32 elsewhere.'),
+        seed: wholeNumber(0, Number.MAX_SAFE_INTEGER)
+          .default(0)
+          .describe('Seed of initial weights and dropout. The order of the windows does not depend on it.'),
+        split: oneOf(['shuffled', 'contiguous'])
+          .default('shuffled')
+          .describe(
+            'Validation windows: the last of the shuffled order, whose text overlaps training text, or an unseen stretch at the end.',
+          ),
+        model_params: modelParams.describe('Shape of the model.'),
+        training_params: trainingParams.describe('Data, batches and what is written when.'),
+        optim_params: optimParams.describe('Learning rate.'),
+      },
+      { error: section },
+    )
+    .describe('A training config of arrows-of-time.')
+}
+
+/** What a config of each model may hold: they differ in model_params. */
+export const configSchemas = {
+  gpt: configOf(kindOf('gpt').default('gpt'), gptParams),
+  gru: configOf(kindOf('gru'), rnnParams),
+  lstm: configOf(kindOf('lstm'), rnnParams),
+} satisfies Record<Model, z.ZodObject>
+
+/** The keys and values of a config file. */
+export type ConfigInput = z.input<(typeof configSchemas)[Model]>
+/** A config with all defaults filled in; `model` tells which keys model_params has. */
+export type Config = z.output<(typeof configSchemas)[Model]>

@@ -2,12 +2,12 @@
 import type { NativeWindowOptions } from '../native.js'
 import type { Config } from './schema.js'
 
-export type { Config, ConfigInput } from './schema.js'
+export type { Config, ConfigInput, Model } from './schema.js'
 
 export type Precision = 'fp32' | 'bf16'
 
 /** A config with what depends on the device filled in too: what config.json of a run folder holds. */
-export type ResolvedConfig = Omit<Config, 'precision'> & { precision: Precision }
+export type ResolvedConfig = Config & { precision: Precision }
 
 /** In which order a window's tokens are predicted. */
 export type Direction =
@@ -60,7 +60,7 @@ export interface RunOptions {
   noStepPickup: boolean
   /** Begin the cooldown of the learning rate at once. */
   cooldownNow: boolean
-  /** Folder of the state (or run folder) whose weights the run starts from, when it has no state of its own. */
+  /** Run, state, exported folder or safetensors file whose weights the run starts from, when it has no state of its own. */
   initFrom?: string | undefined
   /** Aborted on ^C and SIGTERM, which the command listens to: the loop saves its state and returns. */
   signal?: AbortSignal | undefined

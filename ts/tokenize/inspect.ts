@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { AotError } from '../errors.js'
-import { formatBytes, formatWhole } from '../logging/amounts.js'
+import { formatBytes, formatNumberOf, formatWhole } from '../logging/amounts.js'
 import { Progress } from '../logging/progress.js'
 import { native } from '../native.js'
 import { systemReason } from './corpus.js'
@@ -58,9 +58,24 @@ export async function inspectTokens(file: string, options: InspectOptions): Prom
   }
 }
 
-/** Lines on a tokenizer: size of the vocabulary, its first and last `count` merges. */
+/** Lines on a tokenizer: size of the vocabulary, its first and last `count` merges or characters. */
 export function inspectTokenizer(folder: string, count: number): string[] {
   const tokenizer = loadTokenizer(folder)
+  const shown = (list: readonly string[]) => [
+    ...(list.length > 0 ? [`first      ${list.slice(0, count).join('  ')}`] : []),
+    ...(list.length > count ? [`last       ${list.slice(Math.max(count, list.length - count)).join('  ')}`] : []),
+  ]
+  if (tokenizer.kind === 'char') {
+    const special = new Map(tokenizer.specialTokens.map(({ token, id }) => [id, token]))
+    const characters = Array.from({ length: tokenizer.vocabSize }, (_, id) => id)
+      .filter((id) => !special.has(id))
+      .map((id) => JSON.stringify(tokenizer.idToToken(id)))
+    return [
+      `vocabulary ${formatWhole(tokenizer.vocabSize)} tokens, ${formatNumberOf(characters.length, 'character')}`,
+      ...[...special].map(([id, token]) => `added      ${token} = ${id}`),
+      ...shown(characters),
+    ]
+  }
   const json = JSON.parse(readFileSync(join(folder, 'tokenizer.json'), 'utf8')) as {
     model: { merges: (string | [string, string])[] }
     added_tokens?: { id: number; content: string }[]
@@ -68,10 +83,7 @@ export function inspectTokenizer(folder: string, count: number): string[] {
   const merges = json.model.merges.map((merge) => (typeof merge === 'string' ? merge : merge.join(' ')))
   const lines = [`vocabulary ${formatWhole(tokenizer.vocabSize)} tokens, ${formatWhole(merges.length)} merges`]
   for (const { id, content } of json.added_tokens ?? []) lines.push(`added      ${content} = ${id}`)
-  const shown = (list: string[]) => list.map((merge) => merge.replace(' ', '+')).join('  ')
-  if (merges.length > 0) lines.push(`first      ${shown(merges.slice(0, count))}`)
-  if (merges.length > count) lines.push(`last       ${shown(merges.slice(Math.max(count, merges.length - count)))}`)
-  return lines
+  return [...lines, ...shown(merges.map((merge) => merge.replace(' ', '+')))]
 }
 
 /** Either of the two, by what is at `path`. */

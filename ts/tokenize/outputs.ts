@@ -1,7 +1,7 @@
 /** Where results go, and that nothing is overwritten unasked. */
-import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { makeFolder, removeEmpty } from '../checkpoints/durable.js'
+import { makeFolder, removeEmpty, renameAndSync, syncPath } from '../checkpoints/durable.js'
 import { AotError } from '../errors.js'
 import type { NativeTokenizer } from '../native.js'
 import type { Corpus } from './corpus.js'
@@ -17,7 +17,8 @@ export function tokenFile(corpus: Corpus, out: string | undefined): string {
   return out.endsWith('.h5') ? resolve(out) : resolve(out, `${corpus.name}.h5`)
 }
 
-function isOccupied(path: string): boolean {
+/** Whether there is a file, or a folder that is not empty. */
+export function isOccupied(path: string): boolean {
   if (!existsSync(path)) return false
   return !statSync(path).isDirectory() || readdirSync(path).length > 0
 }
@@ -53,7 +54,8 @@ export async function saveTokenizer(tokenizer: NativeTokenizer, folder: string):
   try {
     await makeOutputFolder(temporary)
     await tokenizer.save(temporary)
-    renameSync(temporary, folder)
+    await syncPath(temporary)
+    await renameAndSync(temporary, folder)
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true })
     await removeEmpty(made)

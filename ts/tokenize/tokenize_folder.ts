@@ -40,6 +40,21 @@ export async function trainTokenizer(
   return { ...result, folder, seconds }
 }
 
+/** Makes a character-level tokenizer and saves it in `folder`. */
+export async function trainCharTokenizer(
+  corpus: Corpus,
+  folder: string,
+  options: WorkOptions & { unknown: boolean },
+): Promise<Trained> {
+  const threads = options.threads ?? native.availableCores()
+  const job = { label: 'collecting the characters', ...options }
+  const { result, seconds } = await runJob(job, (control) =>
+    native.trainCharFiles(corpus.files, { unknown: options.unknown, threads }, control),
+  )
+  await saveTokenizer(result.tokenizer, folder)
+  return { ...result, folder, seconds }
+}
+
 /** Loads the Hugging Face folder of a tokenizer. AOT_IO when it is not there. */
 export function loadTokenizer(folder: string): NativeTokenizer {
   if (!existsSync(folder)) {

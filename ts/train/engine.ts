@@ -2,7 +2,12 @@
 import { z } from 'zod'
 import { makeFolder } from '../checkpoints/durable.js'
 import { oneOf, path } from '../config/fields.js'
+import { isObject, type JsonObject } from '../config/jsonc.js'
+import { keysOfOthers, notOfModel } from '../config/keys.js'
+import { modernize } from '../config/legacy.js'
 import { nearest } from '../config/nearest.js'
+import type { Problem } from '../config/problems.js'
+import { type Model, models } from '../config/schema.js'
 import { AotError } from '../errors.js'
 import { formatBytes } from '../logging/amounts.js'
 import { type NativeEngine, type NativeTensor, nativeFor } from '../native.js'
@@ -13,33 +18,33 @@ const threads = z.int({ error: 'a whole number from 0 to 1024' }).optional()
 const seedError = 'a whole number from 0 to 2^64 - 1'
 const seed = z.union([z.int({ error: seedError }).min(0, { error: seedError }), z.bigint()], { error: seedError })
 
-const modelParamsWanted = 'an object { vocab_size, n_layers, n_heads, embed_dim, attn_length, ... }'
-
 /** Kinds only: the engine checks the ranges, and that what has no default is there. */
-const createOptions = z.strictObject(
-  {
-    model: oneOf(['gpt', 'gru', 'lstm']).default('gpt'),
-    modelParams: z.strictObject(
-      {
-        vocab_size: param.optional(),
-        n_layers: param.optional(),
-        n_heads: param.optional(),
-        embed_dim: param.optional(),
-        attn_length: param.optional(),
-        mlp_ratio: param.optional(),
-        dropout: param.optional(),
-        embd_dropout: param.nullable().optional(),
-      },
-      { error: modelParamsWanted },
-    ),
-    device: device.default('cpu'),
-    precision: oneOf(['fp32', 'bf16']).optional(),
-    seed: seed.default(0),
-    weights: path().optional(),
-    threads,
-  },
-  { error: 'an object { modelParams, ... }' },
-)
+const rnnParams = {
+  vocab_size: param.optional(),
+  n_layers: param.optional(),
+  embed_dim: param.optional(),
+  attn_length: param.optional(),
+  dropout: param.optional(),
+  embd_dropout: param.nullable().optional(),
+}
+const gptParams = { ...rnnParams, n_heads: param.optional(), mlp_ratio: param.optional() }
+
+function createOptions(model: Model) {
+  const shape = model === 'gpt' ? gptParams : rnnParams
+  const wanted = `an object { vocab_size, n_layers, ${model === 'gpt' ? 'n_heads, ' : ''}embed_dim, attn_length, ... }`
+  return z.strictObject(
+    {
+      model: oneOf(models).default(models[0]),
+      modelParams: z.strictObject(shape, { error: wanted }),
+      device: device.default('cpu'),
+      precision: oneOf(['fp32', 'bf16']).optional(),
+      seed: seed.default(0),
+      weights: path().optional(),
+      threads,
+    },
+    { error: 'an object { modelParams, ... }' },
+  )
+}
 const loadOptions = z.strictObject(
   { device: device.default('cpu'), threads },
   { error: 'an object { device, threads }' },
@@ -58,25 +63,36 @@ const generateOptions = z.strictObject(
 )
 
 /** As in the config files: keys of `model_params`. */
-export interface ModelParams {
+export interface RnnParams {
   vocab_size: number
-  n_layers: number
-  /** Divides embed_dim. */
-  n_heads?: number | undefined
+  /** Default 1. */
+  n_layers?: number | undefined
+  /** Width of the embeddings and of the hidden state. */
   embed_dim: number
   /** Tokens of the largest window. */
   attn_length: number
-  /** The MLP's hidden width is int(mlp_ratio * embed_dim). Default 4. */
-  mlp_ratio?: number | undefined
-  /** Default 0.1. */
+  /** Between the layers. Default 0.1. */
   dropout?: number | undefined
   /** Of the embeddings; null, the default: as dropout. */
   embd_dropout?: number | null | undefined
 }
 
-export interface EngineOptions {
-  model?: 'gpt' | 'gru' | 'lstm' | undefined
-  modelParams: ModelParams
+export interface GptParams extends RnnParams {
+  n_layers: number
+  /** Divides embed_dim. */
+  n_heads: number
+  /** The MLP's hidden width is int(mlp_ratio * embed_dim). Default 4. */
+  mlp_ratio?: number | undefined
+}
+
+export type EngineOptions = EngineModel & EnginePlace
+
+/** The kind of model and its shape. */
+export type EngineModel =
+  | { model?: 'gpt' | undefined; modelParams: GptParams }
+  | { model: 'gru' | 'lstm'; modelParams: RnnParams }
+
+export interface EnginePlace {
   /** `cpu` (default); `cuda:N`; `reference`, plain loops, and `emulated`, the CUDA kernels on the host, to compare with. */
   device?: string | undefined
   /** Default: fp32, on cuda bf16. */
@@ -118,7 +134,7 @@ export class Engine {
   }
 
   static async create(options: EngineOptions): Promise<Engine> {
-    const given = check('Engine.create', createOptions, options)
+    const given = checkCreate(options)
     const precision = given.precision ?? (given.device.startsWith('cuda') ? 'bf16' : 'fp32')
     const modelParams: Record<string, number | null> = {}
     for (const [key, value] of Object.entries(given.modelParams)) if (value !== undefined) modelParams[key] = value
@@ -244,6 +260,24 @@ function check<Schema extends z.ZodType>(call: string, schema: Schema, value: un
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues.find(({ code }) => code === 'unrecognized_keys') ?? parsed.error.issues[0]
   throw new AotError('AOT_CONFIG', `${call}: ${describe(issue as z.core.$ZodIssue, schema)}`)
+}
+
+function checkCreate(options: unknown) {
+  const call = 'Engine.create'
+  const model = models.find((one) => isObject(options) && one === options.model) ?? models[0]
+  const schema = createOptions(model)
+  if (!isObject(options) || !isObject(options.modelParams)) return check(call, schema, options)
+  const problems: Problem[] = []
+  const { model_params } = modernize({ model_params: options.modelParams }, [], problems)
+  const modelParams = model_params as JsonObject
+  const others = keysOfOthers(model, Object.keys(modelParams))
+  if (others.length > 0)
+    problems.push({ path: ['modelParams', others[0] as string], message: notOfModel(model, others) })
+  const [problem] = problems
+  if (problem !== undefined) {
+    throw new AotError('AOT_CONFIG', `${call}: modelParams.${problem.path[1]}: ${problem.message}`)
+  }
+  return check(call, schema, { ...options, modelParams })
 }
 
 function describe(issue: z.core.$ZodIssue, schema: z.ZodType): string {

@@ -11,6 +11,7 @@ import { type NativeAddon, nativeFor } from '../native.js'
 import { findTokenFile, openDataset } from './dataset.js'
 import { introduce } from './introduction.js'
 import { TrainLoop } from './loop.js'
+import { saveRunTokenizer } from './run_tokenizer.js'
 import { makePlan } from './schedule.js'
 import { newEngine, resumeEngine } from './start.js'
 import { checkDataset, checkFixedKeys, fixedKeys, parseState } from './state.js'
@@ -93,6 +94,7 @@ export async function trainRun(
     if (checkpoint === null && existsSync(join(runFolder, 'config.json'))) {
       print(`${runFolder} was begun but has no checkpoint yet: it starts from the beginning`)
     }
+    if (text.tokenizer !== null) await saveRunTokenizer(text.tokenizer, runFolder)
     await replaceFile(join(runFolder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
     const metrics = closing(new MetricsJsonl(runFolder, { step, bytes: before?.metrics_bytes ?? 0 }))
     const samples = closing(new SamplesJsonl(runFolder, { step, bytes: before?.samples_bytes ?? 0 }))

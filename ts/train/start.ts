@@ -1,31 +1,9 @@
 /** Where a run's engine comes from: its newest checkpoint, another run's weights, or fresh ones. */
-import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { type Checkpoint, readCheckpoint } from '../checkpoints/store.js'
+import type { Checkpoint } from '../checkpoints/store.js'
+import { findWeights, modelOf } from '../checkpoints/weights.js'
 import type { ResolvedRun } from '../config/types.js'
 import { AotError } from '../errors.js'
 import type { NativeEngine, NativeEngineClass } from '../native.js'
-
-/** The model.safetensors that --init-from names: of a checkpoint folder, or of the newest checkpoint of a run folder. */
-export async function initialWeights(folder: string): Promise<string> {
-  const latest = join(folder, 'state', 'latest')
-  const from = existsSync(latest) ? join(folder, 'state', (await readFile(latest, 'utf8')).trim()) : folder
-  const weights = join(from, 'model.safetensors')
-  if (!existsSync(weights)) {
-    throw new AotError(
-      'AOT_IO',
-      `--init-from ${folder}: there is no ${weights}: name a run folder or a folder of its state`,
-    )
-  }
-  // A checkpoint is verified; a folder of weights from elsewhere has nothing to verify it by.
-  if (existsSync(join(from, 'trainer.json'))) {
-    await readCheckpoint(from).catch((error) => {
-      throw error instanceof AotError ? new AotError(error.code, `--init-from ${folder}: ${error.message}`) : error
-    })
-  }
-  return weights
-}
 
 /** The engine at the checkpoint, exactly; AOT_DATA when it counts otherwise than the checkpoint. */
 export async function resumeEngine(
@@ -43,12 +21,31 @@ export async function resumeEngine(
   )
 }
 
+/** An engine at step 0: with fresh weights, or with those that --init-from names (docs/weights.md). */
 export async function newEngine(
   Engine: NativeEngineClass,
   run: ResolvedRun,
   initFrom: string | undefined,
 ): Promise<NativeEngine> {
   const { model, precision, seed } = run.config
-  const weights = initFrom === undefined ? undefined : await initialWeights(initFrom)
-  return Engine.create({ model, modelParams: run.modelParams, device: run.device, precision, seed, weights })
+  const options = { model, modelParams: run.modelParams, device: run.device, precision, seed }
+  if (initFrom === undefined) return Engine.create(options)
+  const weights = await initialWeights(initFrom, model)
+  return Engine.create({ ...options, weights }).catch((error) => {
+    if (!(error instanceof AotError) || error.code !== 'AOT_DATA') throw error
+    const hint = `it must hold the weights of the config's model, ${model}, with its model_params`
+    throw new AotError(error.code, `--init-from ${initFrom}: ${error.message}; ${hint}`)
+  })
+}
+
+/** The file of the weights. AOT_CONFIG when they are of another kind of model. */
+async function initialWeights(path: string, model: string): Promise<string> {
+  try {
+    const weights = await findWeights(path)
+    const theirs = modelOf(weights)
+    if (theirs === null || theirs === model) return weights.file
+    throw new AotError('AOT_CONFIG', `its weights are of the model ${theirs}, the config's model is ${model}`)
+  } catch (error) {
+    throw error instanceof AotError ? new AotError(error.code, `--init-from ${path}: ${error.message}`) : error
+  }
 }

@@ -156,16 +156,15 @@ def params(**changes):
     return base | changes | {"dropout": 0, "embd_dropout": 0}
 
 
-torch.use_deterministic_algorithms(True)
-golden("two_layers", params(), batch=3, lr=1e-3)
-golden("head_dim_38", params(vocab_size=130, n_layers=1, n_heads=1, embed_dim=38, attn_length=17, mlp_ratio=2.5), 2, 1e-2)
-
-
 def recurrent(**changes):
     base = {"vocab_size": 61, "n_layers": 2, "embed_dim": 24, "attn_length": 13}
     return base | changes | {"dropout": 0, "embd_dropout": 0}
 
 
-for kind in ("gru", "lstm"):
-    golden(f"{kind}_two_layers", recurrent(), batch=5, lr=1e-3, kind=kind)
-    golden(f"{kind}_odd_width", recurrent(vocab_size=130, n_layers=1, embed_dim=15, attn_length=17), 3, 1e-2, kind)
+if __name__ == "__main__":
+    torch.use_deterministic_algorithms(True)
+    golden("two_layers", params(), batch=3, lr=1e-3)
+    golden("head_dim_38", params(vocab_size=130, n_layers=1, n_heads=1, embed_dim=38, attn_length=17, mlp_ratio=2.5), 2, 1e-2)
+    for kind in ("gru", "lstm"):
+        golden(f"{kind}_two_layers", recurrent(), batch=5, lr=1e-3, kind=kind)
+        golden(f"{kind}_odd_width", recurrent(vocab_size=130, n_layers=1, embed_dim=15, attn_length=17), 3, 1e-2, kind)
