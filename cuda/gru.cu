@@ -5,8 +5,8 @@ namespace aot::cuda {
 namespace {
 
 using recurrent::HiddenOutput;
-using recurrent::Place;
 using recurrent::LayerSize;
+using recurrent::Place;
 using recurrent::sigmoid;
 
 // Carries h.
@@ -105,8 +105,8 @@ struct Backward {
 LayerSize size_of_layer(int batch, int window, int64_t width) { return {batch, window, static_cast<int>(width)}; }
 
 template <class E>
-void forward(const Context& context, LayerSize size, const void* weight, const float* bias, bool from_zero, Tensor state,
-             Tensor gates, Tensor candidate, Tensor previous, Tensor out) {
+void forward(const Context& context, LayerSize size, const void* weight, const float* bias, bool from_zero,
+             Tensor state, Tensor gates, Tensor candidate, Tensor previous, Tensor out) {
   const Forward<E> pass{size,
                         bias,
                         from_zero,
@@ -119,8 +119,8 @@ void forward(const Context& context, LayerSize size, const void* weight, const f
 }
 
 template <class E>
-void backward(const Context& context, LayerSize size, const void* weight, Tensor gates, Tensor candidate, Tensor previous,
-              Tensor dout, Tensor dstate, Tensor dhidden) {
+void backward(const Context& context, LayerSize size, const void* weight, Tensor gates, Tensor candidate,
+              Tensor previous, Tensor dout, Tensor dstate, Tensor dhidden) {
   const Backward<E> pass{size,
                          static_cast<E*>(gates.data),
                          static_cast<const E*>(candidate.data),

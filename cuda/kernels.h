@@ -56,8 +56,8 @@ class Workspace {
 
 class CublasLt;  // cublaslt.h
 
-// How a recurrent layer goes through its window: a few launches a token, one for all tokens (recurrent_persistent.cuh), or
-// whichever suits the shape.
+// How a recurrent layer goes through its window: a few launches a token, one for all tokens (recurrent_persistent.cuh),
+// or whichever suits the shape.
 enum class Recurrence { fitting, steps, persistent };
 
 // What every op needs.

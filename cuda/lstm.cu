@@ -5,8 +5,8 @@ namespace aot::cuda {
 namespace {
 
 using recurrent::HiddenOutput;
-using recurrent::Place;
 using recurrent::LayerSize;
+using recurrent::Place;
 using recurrent::sigmoid;
 
 // Carries c; state holds h and c side by side.
@@ -113,8 +113,8 @@ struct Backward {
 LayerSize size_of_layer(int batch, int window, int64_t width) { return {batch, window, static_cast<int>(width)}; }
 
 template <class E>
-void forward(const Context& context, LayerSize size, const void* weight, const float* bias, bool from_zero, Tensor state,
-             Tensor gates, Tensor cell, Tensor previous, Tensor out) {
+void forward(const Context& context, LayerSize size, const void* weight, const float* bias, bool from_zero,
+             Tensor state, Tensor gates, Tensor cell, Tensor previous, Tensor out) {
   const Forward<E> pass{size,
                         bias,
                         from_zero,

@@ -2,8 +2,8 @@
 //
 // A pass, forwards or backwards through the window of a GRU or an LSTM (gru.cu, lstm.cu), is a structure P that kernels
 // take as an argument. It holds the equations; in which order units, sequences and tokens are gone through is the
-// matter of recurrent_steps.cuh and recurrent_persistent.cuh, which both take every pass. A step is one token of one sequence for
-// one hidden unit:
+// matter of recurrent_steps.cuh and recurrent_persistent.cuh, which both take every pass. A step is one token of one
+// sequence for one hidden unit:
 //
 //   P::Element                    act
 //   P::backwards                  from the last token to the first

@@ -264,10 +264,7 @@ bool run_persistent(const Context& context, const P& pass, const void* weight) {
 template <class P>
 void run(const Context& context, const P& pass, const void* weight, const char* name) {
   if constexpr (sizeof(typename P::Element) == 2) {
-    // One token alone has nothing to keep the weights for.
-    const bool wanted =
-        context.recurrence == Recurrence::fitting ? pass.size.window > 1 : context.recurrence == Recurrence::persistent;
-    if (wanted && run_persistent(context, pass, weight)) return;
+    if (context.recurrence != Recurrence::steps && run_persistent(context, pass, weight)) return;
   }
   if (context.recurrence == Recurrence::persistent) {
     fail(ErrorCode::device, std::string("AOT_RECURRENCE=persistent: ") + name + " of width " +
