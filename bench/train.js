@@ -1,13 +1,13 @@
 // Training steps (forward, backward, clip, AdamW; dropout 0.1) of one of the shapes of shapes.json, through the public API:
-//     node bench/train.js mini fp32 [steps]
+//     node bench/train.js mini fp32 [steps] [device]
 // Prints tokens/s of the median step and the peak memory of the process. bench/train_pytorch.py does the same in PyTorch.
 import { readFileSync } from 'node:fs'
 import { Engine } from '../dist/ts/index.js'
 
-const [name = 'mini', precision = 'fp32', steps = '7'] = process.argv.slice(2)
+const [name = 'mini', precision = 'fp32', steps = '7', device = 'cpu'] = process.argv.slice(2)
 const shapes = JSON.parse(readFileSync(new URL('shapes.json', import.meta.url), 'utf8'))
 const { model = 'gpt', batch, ...modelParams } = shapes[name]
-const engine = await Engine.create({ model, modelParams: { ...modelParams, dropout: 0.1 }, precision })
+const engine = await Engine.create({ model, modelParams: { ...modelParams, dropout: 0.1 }, precision, device })
 const tokens = () =>
   Int32Array.from({ length: batch * modelParams.attn_length }, () => Math.floor(Math.random() * modelParams.vocab_size))
 const [inputs, targets] = [tokens(), tokens()]

@@ -1,6 +1,6 @@
 """The peer of bench/train.js: the same model and step in PyTorch.
 
-    python bench/train_pytorch.py mini fp32 [steps]
+    python bench/train_pytorch.py mini fp32 [steps] [device]
 """
 
 import json
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-name, precision, steps = (sys.argv[1:] + ["mini", "fp32", "7"][len(sys.argv) - 1 :])[:3]
+name, precision, steps, device = (sys.argv[1:] + ["mini", "fp32", "7", "cpu"][len(sys.argv) - 1 :])[:4]
 shape = json.loads((pathlib.Path(__file__).parent / "shapes.json").read_text())[name]
 vocabulary, width, heads = shape["vocab_size"], shape["embed_dim"], shape.get("n_heads")
 window, batch, rate = shape["attn_length"], shape["batch"], 0.1
@@ -60,18 +60,20 @@ class Rnn(nn.Module):
 
 
 kinds = {"gpt": Gpt, "gru": lambda: Rnn(nn.GRU), "lstm": lambda: Rnn(nn.LSTM)}
-model = kinds[shape.get("model", "gpt")]()
+model = kinds[shape.get("model", "gpt")]().to(device)
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
-inputs, targets = (torch.randint(vocabulary, (batch, window)) for _ in range(2))
+inputs, targets = (torch.randint(vocabulary, (batch, window), device=device) for _ in range(2))
 seconds = []
 for step in range(int(steps) + 2):
     started = time.perf_counter()
-    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"):
         loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     optimizer.zero_grad()
+    if device != "cpu":
+        torch.cuda.synchronize()
     if step >= 2:
         seconds.append(time.perf_counter() - started)
 seconds.sort()

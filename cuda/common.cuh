@@ -9,8 +9,8 @@
 //   load16(r, p), store16(p, r)            16 bytes, aligned, as uint32_t r[4]; load8, store8: 8 bytes as r[2]
 //   cp_async<4 | 8 | 16>(shared, global, ok), cp_async_part, cp_async_commit(), cp_async_wait<N>()
 //   ldmatrix_x4(r, p), ldmatrix_x4_trans(r, p), mma_bf16(c, a, b), mma_bf16_row(c[count], a, b[count])
-//   exp2_fast(x), exp_fast(x), load_l2(p), pack_bf16(low, high), to_float(x), from_float<E>(x)
-//   grid_barrier(counter, phase)           in a cooperative launch
+//   exp2_fast(x), exp_fast(x), pack_bf16(low, high), to_float(x), from_float<E>(x)
+//   load16_l2(r, p), arrive(counter), wait_for(counter, arrivals)          between the blocks of a cooperative launch
 //   launch(context.stream, kernel, grid, block, shared_bytes, arguments...), launch_cooperative(...)
 #pragma once
 #include <cstdint>
@@ -112,6 +112,41 @@ __device__ __forceinline__ void store_few(bf16* to, const float (&x)[width]) {
     store8(to, pairs);
   } else {
     *to = to_bf16(x[0]);
+  }
+}
+
+// Four elements, or the first `count` of them. whole: all four, aligned together.
+__device__ __forceinline__ void load4(float (&x)[4], const float* from, int count, bool whole) {
+  if (whole) return load_pack(x, from);
+#pragma unroll
+  for (int i = 0; i < 4; i++) x[i] = i < count ? from[i] : 0;
+}
+__device__ __forceinline__ void load4(float (&x)[4], const bf16* from, int count, bool whole) {
+  if (whole) {
+    uint32_t r[2];
+    load8(r, from);
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+      x[2 * i] = low_bf16(r[i]);
+      x[2 * i + 1] = high_bf16(r[i]);
+    }
+    return;
+  }
+#pragma unroll
+  for (int i = 0; i < 4; i++) x[i] = i < count ? to_float(from[i]) : 0;
+}
+__device__ __forceinline__ void store4(float* to, const float (&x)[4], int count, bool whole) {
+  if (whole) return store_pack(to, x);
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    if (i < count) to[i] = x[i];
+  }
+}
+__device__ __forceinline__ void store4(bf16* to, const float (&x)[4], int count, bool whole) {
+  if (whole) return store8(to, {pack_bf16(x[0], x[1]), pack_bf16(x[2], x[3])});
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    if (i < count) to[i] = to_bf16(x[i]);
   }
 }
 

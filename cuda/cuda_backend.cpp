@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -30,6 +31,16 @@ void sort_rows(const int32_t* inputs, int64_t tokens, std::vector<int32_t>& coun
   for (int64_t row = 0; row < tokens; row++) {
     order[counts[static_cast<size_t>(inputs[row])]++] = static_cast<int32_t>(row);
   }
+}
+
+// AOT_RECURRENCE: for tests and measurements.
+Recurrence recurrence() {
+  const char* given = std::getenv("AOT_RECURRENCE");
+  const std::string name = given ? given : "";
+  if (name.empty()) return Recurrence::fitting;
+  if (name == "steps") return Recurrence::steps;
+  if (name == "persistent") return Recurrence::persistent;
+  fail(ErrorCode::device, "AOT_RECURRENCE=" + name + " is unknown: use steps or persistent, or leave it unset");
 }
 
 }  // namespace
@@ -67,8 +78,7 @@ CudaBackend::CudaBackend(const std::string& device, const ParameterTable& table,
   context_.multiprocessors = properties_.multiprocessors;
   context_.logits_bytes = properties_.logits_bytes;
   context_.sums_bytes = properties_.sums_bytes;
-  context_.shared_bytes = properties_.shared_bytes;
-  context_.coresident_blocks = properties_.coresident_blocks;
+  context_.recurrence = recurrence();
   lane_ = std::make_unique<CudaLane>(context_, table, weights_.floats(), bf16_weights_.data(), gradients_.floats(),
                                      precision_);
   synchronize(stream_);

@@ -45,9 +45,9 @@ DropoutArguments CudaLane::dropout_arguments(Dropout dropout) const {
 
 void CudaLane::embedding_forward(const Slice& slice, ParameterId token, ParameterId position, int first_position,
                                  Dropout dropout, Tensor x) {
-  cuda::embedding_forward(context_, slice.inputs, slice.window, weights(token),
-                          position == no_parameter ? nullptr : weights(position) + first_position * x.cols,
-                          dropout_arguments(dropout), x);
+  const float* positions = position == no_parameter ? nullptr : weights(position) + first_position * x.cols;
+  cuda::embedding_forward(context_, slice.inputs, slice.window, weights(token), positions, dropout_arguments(dropout),
+                          x);
 }
 
 void CudaLane::embedding_backward(const Slice& slice, ParameterId token, ParameterId position, Dropout dropout,
@@ -174,26 +174,25 @@ void CudaLane::linear_backward_weight(Tensor dy, Tensor x, ParameterId weight, P
 
 void CudaLane::gru_forward(const Slice& slice, ParameterId weight_hh, ParameterId bias_hh, bool from_zero, Tensor state,
                            Tensor gates, Tensor candidate, Tensor previous, Tensor out) {
-  cuda::gru_forward(context_, {slice.batch, slice.window, state, gates, candidate, previous, out, {}},
-                    matmul_weights(weight_hh), weights(bias_hh), from_zero);
+  cuda::gru_forward(context_, slice.batch, slice.window, matmul_weights(weight_hh), weights(bias_hh), from_zero, state,
+                    gates, candidate, previous, out);
 }
 
 void CudaLane::gru_backward(const Slice& slice, ParameterId weight_hh, Tensor gates, Tensor candidate, Tensor previous,
                             Tensor dout, Tensor dstate, Tensor dhidden) {
-  cuda::gru_backward(context_, {slice.batch, slice.window, dstate, gates, candidate, previous, dout, dhidden},
-                     matmul_weights(weight_hh));
+  cuda::gru_backward(context_, slice.batch, slice.window, matmul_weights(weight_hh), gates, candidate, previous, dout,
+                     dstate, dhidden);
 }
 
 void CudaLane::lstm_forward(const Slice& slice, ParameterId weight_hh, ParameterId bias_hh, bool from_zero,
                             Tensor state, Tensor gates, Tensor cell, Tensor previous, Tensor out) {
-  cuda::lstm_forward(context_, {slice.batch, slice.window, state, gates, cell, previous, out, {}},
-                     matmul_weights(weight_hh), weights(bias_hh), from_zero);
+  cuda::lstm_forward(context_, slice.batch, slice.window, matmul_weights(weight_hh), weights(bias_hh), from_zero, state,
+                     gates, cell, previous, out);
 }
 
 void CudaLane::lstm_backward(const Slice& slice, ParameterId weight_hh, Tensor gates, Tensor cell, Tensor dout,
                              Tensor dstate) {
-  cuda::lstm_backward(context_, {slice.batch, slice.window, dstate, gates, cell, {}, dout, {}},
-                      matmul_weights(weight_hh));
+  cuda::lstm_backward(context_, slice.batch, slice.window, matmul_weights(weight_hh), gates, cell, dout, dstate);
 }
 
 // --- attention ---------------------------------------------------------------------------------------------------

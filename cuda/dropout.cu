@@ -6,69 +6,38 @@ namespace {
 
 constexpr int threads = 256;
 
-// 4 elements a thread; whole tensors are aligned, so only the last thread may have fewer.
-template <class Body>
-__device__ __forceinline__ void for_elements(int64_t size, Body body) {
-  const int64_t i = (static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x) * 4;
-  if (i < size) body(i, size - i >= 4);
-}
-
-__device__ __forceinline__ void load_whole(float (&x)[4], const float* from) { load_pack(x, from); }
-__device__ __forceinline__ void load_whole(float (&x)[4], const bf16* from) {
-  uint32_t r[2];
-  load8(r, from);
-#pragma unroll
-  for (int i = 0; i < 2; i++) {
-    x[2 * i] = low_bf16(r[i]);
-    x[2 * i + 1] = high_bf16(r[i]);
-  }
-}
-template <class E>
-__device__ __forceinline__ void load_some(float (&x)[4], const E* from, int64_t rest, bool whole) {
-  if (whole) return load_whole(x, from);
-#pragma unroll
-  for (int e = 0; e < 4; e++) x[e] = e < rest ? to_float(from[e]) : 0;
-}
-template <class E>
-__device__ __forceinline__ void store_some(E* to, const float (&x)[4], int64_t rest, bool whole) {
-  if (whole) return store_few(to, x);
-#pragma unroll
-  for (int e = 0; e < 4; e++) {
-    if (e < rest) to[e] = from_float<E>(x[e]);
-  }
-}
-
-template <class From, class E>
+// y = x with dropout, 4 elements a thread; whole tensors are aligned, so only the last thread may have fewer. x and y
+// may be one.
+template <class In, class Out>
 __global__ void __launch_bounds__(threads)
-    kernel(const From* from, DropoutArguments dropout, int64_t per_sequence, int64_t size, E* to) {
-  for_elements(size, [&](int64_t i, bool whole) {
-    float x[4];
-    load_some(x, from + i, size - i, whole);
-    if (dropout.threshold != 0) apply_dropout(x, dropout.pass->first_row * per_sequence + i, dropout);
-    store_some(to + i, x, size - i, whole);
-  });
+    dropout_kernel(const In* x, DropoutArguments dropout, int64_t per_sequence, int64_t size, Out* y) {
+  const int64_t i = (static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x) * 4;
+  if (i >= size) return;
+  const int count = static_cast<int>(min(static_cast<int64_t>(4), size - i));
+  float values[4];
+  load4(values, x + i, count, count == 4);
+  if (dropout.threshold != 0) apply_dropout(values, dropout.pass->first_row * per_sequence + i, dropout);
+  store4(y + i, values, count, count == 4);
 }
 
-template <class From, class E>
-void drop(const Context& context, const From* from, const DropoutArguments& dropout, int window, Tensor to) {
-  launch(context.stream, kernel<From, E>, ceil_div(to.size(), threads * 4), threads, 0, from, dropout, window * to.cols,
-         to.size(), static_cast<E*>(to.data));
+template <class In, class Out>
+void drop(const Context& context, Tensor x, const DropoutArguments& dropout, int window, Tensor y) {
+  launch(context.stream, dropout_kernel<In, Out>, ceil_div(x.size(), threads * 4), threads, 0,
+         static_cast<const In*>(x.data), dropout, window * x.cols, x.size(), static_cast<Out*>(y.data));
 }
 
 }  // namespace
 
 void dropout_forward(const Context& context, Tensor x, const DropoutArguments& dropout, int window, Tensor y) {
-  if (y.dtype == DType::bf16) {
-    drop<bf16, bf16>(context, static_cast<const bf16*>(x.data), dropout, window, y);
-  } else {
-    drop<float, float>(context, x.f32(), dropout, window, y);
-  }
+  if (dropout.threshold == 0 && x.data == y.data) return;
+  x.dtype == DType::bf16 ? drop<bf16, bf16>(context, x, dropout, window, y)
+                         : drop<float, float>(context, x, dropout, window, y);
 }
 
 void dropout_backward(const Context& context, Tensor dout, const DropoutArguments& dropout, int window,
                       float* bias_gradient, Tensor dy) {
-  dy.dtype == DType::bf16 ? drop<float, bf16>(context, dout.f32(), dropout, window, dy)
-                          : drop<float, float>(context, dout.f32(), dropout, window, dy);
+  dy.dtype == DType::bf16 ? drop<float, bf16>(context, dout, dropout, window, dy)
+                          : drop<float, float>(context, dout, dropout, window, dy);
   context.workspace->begin();
   add_column_sums(context, dy, bias_gradient);
 }

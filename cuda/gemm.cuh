@@ -37,41 +37,6 @@ struct Gemm {
 
 // --- the epilogue ------------------------------------------------------------------------------------------------
 
-// Four elements, or the first `count` of them.
-__device__ __forceinline__ void load4(float (&x)[4], const float* from, int count, bool whole) {
-  if (whole) return load_pack(x, from);
-#pragma unroll
-  for (int i = 0; i < 4; i++) x[i] = i < count ? from[i] : 0;
-}
-__device__ __forceinline__ void load4(float (&x)[4], const bf16* from, int count, bool whole) {
-  if (whole) {
-    uint32_t r[2];
-    load8(r, from);
-#pragma unroll
-    for (int i = 0; i < 2; i++) {
-      x[2 * i] = low_bf16(r[i]);
-      x[2 * i + 1] = high_bf16(r[i]);
-    }
-    return;
-  }
-#pragma unroll
-  for (int i = 0; i < 4; i++) x[i] = i < count ? to_float(from[i]) : 0;
-}
-__device__ __forceinline__ void store4(float* to, const float (&x)[4], int count, bool whole) {
-  if (whole) return store_pack(to, x);
-#pragma unroll
-  for (int i = 0; i < 4; i++) {
-    if (i < count) to[i] = x[i];
-  }
-}
-__device__ __forceinline__ void store4(bf16* to, const float (&x)[4], int count, bool whole) {
-  if (whole) return store8(to, {pack_bf16(x[0], x[1]), pack_bf16(x[2], x[3])});
-#pragma unroll
-  for (int i = 0; i < 4; i++) {
-    if (i < count) to[i] = to_bf16(x[i]);
-  }
-}
-
 template <class E>
 __device__ __forceinline__ void finish_as(const Finish& f, int row, int column, float (&v)[4]) {
   const int count = min(4, f.n - column);

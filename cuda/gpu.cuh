@@ -113,28 +113,35 @@ __device__ __forceinline__ float exp2_fast(float x) {
   return y;
 }
 __device__ __forceinline__ float exp_fast(float x) { return __expf(x); }
-// Past the first-level cache: what other blocks wrote during this launch.
-__device__ __forceinline__ float load_l2(const float* p) { return __ldcg(p); }
+// 16 bytes past the first-level cache: what other blocks wrote during this launch.
+__device__ __forceinline__ void load16_l2(uint32_t (&r)[4], const void* p) {
+  asm volatile("ld.global.cg.v4.u32 {%0,%1,%2,%3},[%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "l"(p)
+               : "memory");
+}
 
-// All threads of all blocks of a cooperative launch. counter[1] in device memory is 0 before the launch; phase starts
-// at 0 in each thread.
-__device__ __forceinline__ void grid_barrier(unsigned* counter, unsigned& phase) {
+// A barrier among blocks of a cooperative launch, in two halves, so that a block has something to do between them. All
+// threads of a block call both. counter, in device memory, is 0 before the launch. What a block wrote before it arrived
+// the others see when they have waited for `arrivals`, counted from the launch on.
+__device__ __forceinline__ void arrive(unsigned* counter) {
   __syncthreads();
-  phase++;
+  if (threadIdx.x == 0) asm volatile("red.release.gpu.global.add.u32 [%0],1;" ::"l"(counter) : "memory");
+}
+__device__ __forceinline__ void wait_for(const unsigned* counter, unsigned arrivals) {
   if (threadIdx.x == 0) {
     unsigned arrived;
-    __threadfence();
-    atomicAdd(counter, 1u);
     do {
       asm volatile("ld.acquire.gpu.global.u32 %0,[%1];" : "=r"(arrived) : "l"(counter) : "memory");
-    } while (arrived < phase * gridDim.x);
-    __threadfence();
+    } while (arrived < arrivals);
   }
   __syncthreads();
 }
 
 // Throws what `status` says of `call`.
 void check(cudaError_t status, const char* call);
+// A kernel may take more than 48 KiB of dynamic shared memory only where this was said.
+void allow_shared(const void* kernel, size_t shared_bytes);
 
 template <class T>
 struct Same {
@@ -144,11 +151,7 @@ struct Same {
 template <class... P>
 void launch(Stream stream, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes,
             typename Same<P>::type... arguments) {
-  if (shared_bytes > 48 * 1024) {
-    check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(shared_bytes)),
-          "cudaFuncSetAttribute");
-  }
+  allow_shared(reinterpret_cast<const void*>(kernel), shared_bytes);
   kernel<<<grid, block, shared_bytes, reinterpret_cast<cudaStream_t>(stream)>>>(arguments...);
   check(cudaGetLastError(), "a kernel launch");
 }
@@ -156,11 +159,7 @@ void launch(Stream stream, void (*kernel)(P...), dim3 grid, dim3 block, size_t s
 template <class... P>
 void launch_cooperative(Stream stream, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes,
                         typename Same<P>::type... arguments) {
-  if (shared_bytes > 48 * 1024) {
-    check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(shared_bytes)),
-          "cudaFuncSetAttribute");
-  }
+  allow_shared(reinterpret_cast<const void*>(kernel), shared_bytes);
   void* pointers[] = {const_cast<void*>(static_cast<const void*>(&arguments))...};
   check(cudaLaunchCooperativeKernel(reinterpret_cast<const void*>(kernel), grid, block, pointers, shared_bytes,
                                     reinterpret_cast<cudaStream_t>(stream)),

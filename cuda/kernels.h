@@ -56,15 +56,18 @@ class Workspace {
 
 class CublasLt;  // cublaslt.h
 
+// How a recurrent layer goes through its window: a few launches a token, one for all tokens (recurrent_persistent.cuh),
+// or whichever suits the shape.
+enum class Recurrence { fitting, steps, persistent };
+
 // What every op needs.
 struct Context {
   Stream stream = nullptr;
   Workspace* workspace = nullptr;
   CublasLt* cublaslt = nullptr;  // null: the built-in products
   int multiprocessors = 1;
-  // Of DeviceProperties:
-  size_t logits_bytes = 512 << 20, sums_bytes = 32 << 20, shared_bytes = 48 << 10;
-  int coresident_blocks = 0;
+  size_t logits_bytes = 512 << 20, sums_bytes = 32 << 20;  // of DeviceProperties
+  Recurrence recurrence = Recurrence::fitting;
 };
 
 // --- products (linear.cu) ----------------------------------------------------------------------------------------
@@ -99,7 +102,7 @@ void add_column_sums(const Context& context, Tensor x, float* sums);
 
 // --- one file an op ----------------------------------------------------------------------------------------------
 
-// embedding.cu; position and its gradient may be null
+// embedding.cu. Without a position table both its pointers are null.
 void embedding_forward(const Context& context, const int32_t* inputs, int window, const float* token,
                        const float* position, const DropoutArguments& dropout, Tensor x);
 // order[n]: the rows of inputs sorted by token id, rows of one id in rising order (made on the host).
@@ -117,7 +120,6 @@ void residual_layernorm_forward(const Context& context, const float* branch, Ten
                                 const float* bias, Tensor y, Tensor stats);
 
 // dropout.cu
-// y[n,C] = x with dropout, both fp32 or both bf16, maybe in one place.
 void dropout_forward(const Context& context, Tensor x, const DropoutArguments& dropout, int window, Tensor y);
 // dy[n,C] act = dropout's backward of dout[n,C] fp32; bias_gradient[C] += dy's column sums (of the rounded values).
 void dropout_backward(const Context& context, Tensor dout, const DropoutArguments& dropout, int window,
@@ -133,22 +135,15 @@ void attention_decode(const Context& context, Tensor qkv, int heads, int positio
                       Tensor out);
 inline constexpr int largest_head_dim = 128;
 
-// gru.cu, lstm.cu; shapes as in backend.h. weight_hh: bf16 copy or fp32 master.
-struct RecurrentTensors {
-  int batch = 0, window = 0;
-  Tensor state;  // backward: dstate
-  Tensor gates;
-  Tensor kept;      // gru: candidate; lstm: cell
-  Tensor previous;  // lstm backward: none
-  Tensor out;       // backward: dout
-  Tensor hidden;    // gru backward: dhidden
-};
-void gru_forward(const Context& context, const RecurrentTensors& tensors, const void* weight_hh, const float* bias_hh,
-                 bool from_zero);
-void gru_backward(const Context& context, const RecurrentTensors& tensors, const void* weight_hh);
-void lstm_forward(const Context& context, const RecurrentTensors& tensors, const void* weight_hh, const float* bias_hh,
-                  bool from_zero);
-void lstm_backward(const Context& context, const RecurrentTensors& tensors, const void* weight_hh);
+// gru.cu, lstm.cu. weight_hh[GC,C] act. Recurrence::persistent throws AOT_DEVICE where the shape or the device forbids.
+void gru_forward(const Context& context, int batch, int window, const void* weight_hh, const float* bias_hh,
+                 bool from_zero, Tensor state, Tensor gates, Tensor candidate, Tensor previous, Tensor out);
+void gru_backward(const Context& context, int batch, int window, const void* weight_hh, Tensor gates, Tensor candidate,
+                  Tensor previous, Tensor dout, Tensor dstate, Tensor dhidden);
+void lstm_forward(const Context& context, int batch, int window, const void* weight_hh, const float* bias_hh,
+                  bool from_zero, Tensor state, Tensor gates, Tensor cell, Tensor previous, Tensor out);
+void lstm_backward(const Context& context, int batch, int window, const void* weight_hh, Tensor gates, Tensor cell,
+                   Tensor dout, Tensor dstate);
 
 // cross_entropy.cu. weight[V,C] act (bf16 copy or fp32 master); targets[n]; losses[n] may be null. weight and its
 // gradient have padded_vocabulary rows: what the rows past V hold plays no part, but must be finite, and their gradient

@@ -1,244 +1,278 @@
-// defines: forward_persistent, backward_persistent, each false where the shape or the device does not allow it
+// defines: run
 //
-// A recurrent layer in one cooperative launch: the blocks stay for the whole window with their share of the recurrent
-// weights in shared memory, bf16 on tensor cores. Block (tile, group) has 64 sequences and `units` hidden units with
-// all their gates; what a thread needs of a unit besides, it keeps in registers from token to token. The hidden state
-// (on the way back the gradients of its shares) goes from block to block through the tensors themselves, in which every
-// token has its own place: one barrier a token is enough.
+// A pass of a recurrent layer in one launch. A step's product alone reads all of weight_hh, 4.7 MB for an LSTM of width
+// 768, and is over in less time than a launch takes; so blocks keep their part of weight_hh in shared memory for the
+// whole window. A block owns some hidden units, with all their gates, for a tile of the sequences: it makes their sums
+// on tensor cores and their steps, whose fp32 state stays in shared memory as well. What a step leaves for the others
+// (the hidden state, or backwards the gradients of all gates) is an output of the op anyway, with a place for each
+// token: the blocks of a tile exchange it by way of the second-level cache, no place is ever written twice, and one
+// barrier a step is enough. Needs bf16 and a width that is a multiple of 32.
 //
-// What it must cost: the product of a token reads 64 rows of the exchanged tensor a block through the second-level
-// cache (width 768: 98 KB forwards, about 2 us for a full H100), then the barrier (1 to 2 us).
+// Predicted, not measured: a step of an LSTM of width 768 on an H100, 32 sequences, waits 1 to 1.5 us for the barrier;
+// a block reads 49 KB forwards or 98 KB backwards of what others left at 64 bytes a clock, 0.4 or 0.9 us, and its
+// products, 0.8 million multiply-adds, take 0.4 us. Step by step there would be two launches, of 2 us and more each.
 #pragma once
-#include "copy_tile.cuh"
-#include "recurrent.cuh"
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
 
-namespace aot::cuda {
+#include "backend/error.h"
+#include "recurrent_plan.h"
+#include "recurrent_steps.cuh"
 
-constexpr int persistent_threads = 128, persistent_rows = 64, persistent_depth = 64, persistent_stages = 3;
+namespace aot::cuda::recurrent {
 
-// Elements from one row of the weights to the next in shared memory: eight rows lie in different banks.
-__host__ __device__ constexpr int weights_pitch(int k) { return k + 8; }
+// --- weights -------------------------------------------------------------------------------------------------------
 
-inline size_t persistent_bytes(int columns, int k) {
-  return (static_cast<size_t>(columns) * weights_pitch(k) + persistent_stages * persistent_rows * persistent_depth) *
-         sizeof(bf16);
-}
+// In shared memory the weights lie in the order in which lanes take them: pieces of 8 rows (units of one gate) x 32
+// columns (of what is summed over), in each of which a lane's 8 elements lie together. A mma sums over 16 columns, and
+// any order of them will do: lane 4r + q has columns 8q to 8q+7 of row r, the first four for one mma, the others for
+// the next. Lanes take their elements of the left side in the same order, which makes them 16 bytes of a row.
+constexpr int piece_columns = 32, piece_size = 8 * piece_columns;
 
-// sums[16 rows of each warp][8 * fragments] = a[64 rows][k] weights[8 * fragments][k]^T; a in global memory, rows
-// `stride` apart, `rows` of them there; k a multiple of 64.
-template <int fragments>
-__device__ __forceinline__ void exchange_product(float (&sums)[fragments][4], const bf16* a, int64_t stride, int rows,
-                                                 const bf16* weights, bf16* tiles, int k) {
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, steps = k / persistent_depth;
-  const auto copy_step = [&](int step) {
-    if (step < steps) {
-      copy_tile<persistent_rows, persistent_depth, persistent_threads, true>(
-          tiles + step % persistent_stages * persistent_rows * persistent_depth, a, stride, 0, rows,
-          step * persistent_depth, k, 8);
+template <class P, int unit_tiles>
+__device__ __forceinline__ void load_weights(bf16* to, const bf16* weight, int width, int first_unit) {
+  if constexpr (P::backwards) {
+    // Columns of the matrix: eight units of a row are read at once and go to eight lanes' places.
+    for (int i = threadIdx.x; i < P::depth * width * unit_tiles; i += persistent_threads) {
+      const int row = i / unit_tiles, tile = i % unit_tiles;
+      uint32_t pairs[4];
+      load16(pairs, weight + static_cast<int64_t>(row) * width + first_unit + tile * 8);
+      bf16* piece = to + (row / piece_columns * unit_tiles + tile) * piece_size + row % piece_columns;
+#pragma unroll
+      for (int pair = 0; pair < 4; pair++) {
+        piece[2 * pair * piece_columns] = to_bf16(low_bf16(pairs[pair]));
+        piece[(2 * pair + 1) * piece_columns] = to_bf16(high_bf16(pairs[pair]));
+      }
+    }
+  } else {
+    const int lanes = P::depth * width / piece_columns * unit_tiles * P::sums * 32;
+    for (int i = threadIdx.x; i < lanes; i += persistent_threads) {
+      const int lane = i % 32, piece = i / 32, gate = piece % P::sums, tile = piece / P::sums % unit_tiles;
+      const int column = piece / P::sums / unit_tiles * piece_columns + lane % 4 * 8;
+      const int row = gate * width + first_unit + tile * 8 + lane / 4;
+      cp_async<16>(to + i * 8, weight + static_cast<int64_t>(row) * width + column, true);
     }
     cp_async_commit();
+  }
+}
+
+// --- the product -----------------------------------------------------------------------------------------------------
+
+// sums += 32 rows at `left`, `stride` apart, times the block's weights, over every `parts`th piece from `part` on. Rows
+// past `rows` are others again. An accumulator [m][tile][gate][i] is row 16m + lane/4 + i/2*8, unit lane%4*2 + i%2.
+template <int unit_tiles, int gates, int parts>
+__device__ __forceinline__ void add_product(float (&sums)[2][unit_tiles][gates][4], const bf16* left, int64_t stride,
+                                            int rows, const bf16* weights, int pieces, int part) {
+  // Pieces of the left side on their way: as many as registers allow.
+  constexpr int ahead = unit_tiles * gates >= 16 ? 1 : unit_tiles * gates >= 12 ? 2 : 4;
+  const int lane = threadIdx.x % 32, mine = (pieces - part + parts - 1) / parts;
+  const bool both = rows > 16;
+  const bf16* from[4];
+#pragma unroll
+  for (int i = 0; i < 4; i++) from[i] = left + min(lane / 4 + i * 8, rows - 1) * stride + lane % 4 * 8;
+  uint32_t a[ahead][4][4];
+  const auto fetch = [&](uint32_t(&to)[4][4], int turn) {
+    if (turn >= mine) return;
+    const int column = (part + turn * parts) * piece_columns;
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      if (i < 2 || both) load16_l2(to[i], from[i] + column);
+    }
   };
 #pragma unroll
-  for (int i = 0; i < fragments; i++) {
-#pragma unroll
-    for (int e = 0; e < 4; e++) sums[i][e] = 0;
-  }
-#pragma unroll
-  for (int step = 0; step < persistent_stages - 1; step++) copy_step(step);
+  for (int slot = 0; slot < ahead; slot++) fetch(a[slot], slot);
 #pragma unroll 1
-  for (int step = 0; step < steps; step++) {
-    cp_async_wait<persistent_stages - 2>();
-    __syncthreads();  // the step's tile is there for all, and the one before it is free
-    copy_step(step + persistent_stages - 1);
-    const bf16* tile = tiles + step % persistent_stages * persistent_rows * persistent_depth;
+  for (int first = 0; first < mine; first += ahead) {
 #pragma unroll
-    for (int part = 0; part < persistent_depth; part += 16) {
-      uint32_t a_fragment[4], b_fragments[fragments][2];
-      ldmatrix_x4(a_fragment, tile + place<persistent_depth>(warp * 16 + lane % 16, part / 8 + lane / 16));
-      const int column = step * persistent_depth + part;
+    for (int slot = 0; slot < ahead; slot++) {
+      if (first + slot >= mine) break;
+      const bf16* piece = weights + (part + (first + slot) * parts) * (unit_tiles * gates * piece_size) + lane * 8;
 #pragma unroll
-      for (int j = 0; j < fragments; j += 2) {
-        // Two fragments, or the last one twice where their number is odd.
-        const int row = min(j * 8 + lane / 16 * 8, fragments * 8 - 8) + lane % 8;
-        uint32_t r[4];
-        ldmatrix_x4(r, weights + row * weights_pitch(k) + column + lane / 8 % 2 * 8);
-        b_fragments[j][0] = r[0];
-        b_fragments[j][1] = r[1];
-        if (j + 1 < fragments) {
-          b_fragments[j + 1][0] = r[2];
-          b_fragments[j + 1][1] = r[3];
+      for (int tile = 0; tile < unit_tiles; tile++) {
+        uint32_t b[2][gates][2];
+#pragma unroll
+        for (int gate = 0; gate < gates; gate++) {
+          uint32_t r[4];
+          load16(r, piece + (tile * gates + gate) * piece_size);
+#pragma unroll
+          for (int half = 0; half < 2; half++) {
+            b[half][gate][0] = r[2 * half];
+            b[half][gate][1] = r[2 * half + 1];
+          }
+        }
+#pragma unroll
+        for (int m = 0; m < 2; m++) {
+          if (m == 1 && !both) break;
+#pragma unroll
+          for (int half = 0; half < 2; half++) {
+            const uint32_t rows_a[4] = {a[slot][2 * m][2 * half], a[slot][2 * m + 1][2 * half],
+                                        a[slot][2 * m][2 * half + 1], a[slot][2 * m + 1][2 * half + 1]};
+            mma_bf16_row(sums[m][tile], rows_a, b[half]);
+          }
         }
       }
-      mma_bf16_row(sums, a_fragment, b_fragments);
+      fetch(a[slot], first + slot + ahead);
     }
+  }
+}
+
+// --- the kernel ------------------------------------------------------------------------------------------------------
+
+constexpr int counter_stride = 32;  // a cache line for each tile's
+
+// Grid: groups of units x tiles of `tile_rows` sequences. counters: of the barriers, zero.
+template <class P, int unit_tiles, int row_groups>
+__global__ void __launch_bounds__(persistent_threads, 1)
+    persistent_kernel(P pass, const bf16* weight, int tile_rows, unsigned* counters) {
+  constexpr int units = 8 * unit_tiles, pass_rows = 32 * row_groups, parts = persistent_warps / row_groups;
+  constexpr int stride = sums_stride<P::sums>;
+  const auto [batch, window, width] = pass.size;
+  const int depth = P::depth * width, pieces = depth / piece_columns;
+  const int first_unit = blockIdx.x * units, first_sequence = blockIdx.y * tile_rows;
+  const int rows = min(tile_rows, batch - first_sequence);
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, part = warp % parts;
+  // This thread's steps: of this unit of each of the block's eights, of these rows of each pass.
+  const int unit = threadIdx.x % 8, row = threadIdx.x / 8;
+  unsigned* counter = counters + blockIdx.y * counter_stride;
+  unsigned arrivals = 0;  // of every block of the tile
+
+  AOT_DYNAMIC_SHARED(bf16, weights);
+  float* products = reinterpret_cast<float*>(weights + pieces * unit_tiles * P::sums * piece_size);
+  float* carried = products + persistent_warps * 32 * stride;
+  load_weights<P, unit_tiles>(weights, weight, width, first_unit);
+  for (int i = threadIdx.x; i < rows * units; i += persistent_threads) {
+    carried[i] = pass.start(first_sequence + i / units, first_unit + i % units);
+  }
+  bool has_product = pass.from_state();
+  if (has_product) {
+    arrive(counter);
+    arrivals += gridDim.x;
   }
   cp_async_wait<0>();
-  __syncthreads();  // the tiles are free
-}
+  __syncthreads();
 
-// The block's place, and what its threads have of a product's fragment: rows sequence and sequence + 8, units unit and
-// unit + 1 of each group of eight.
-struct PersistentPlace {
-  int first_sequence, first_unit, rows, sequence, unit;
-};
-__device__ __forceinline__ PersistentPlace persistent_place(const LayerShape& shape, int units) {
-  const int groups = shape.width / units, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  PersistentPlace place;
-  place.first_sequence = static_cast<int>(blockIdx.x) / groups * persistent_rows;
-  place.first_unit = static_cast<int>(blockIdx.x) % groups * units;
-  place.rows = min(persistent_rows, shape.batch - place.first_sequence);
-  place.sequence = warp * 16 + lane / 4;
-  place.unit = place.first_unit + lane % 4 * 2;
-  return place;
-}
-
-// Calls body(half, group, sequence, unit) for the thread's pairs of units of sequences that are there.
-template <int units, class Body>
-__device__ __forceinline__ void for_pairs(const PersistentPlace& place, Body body) {
+#pragma unroll 1
+  for (int step = 0; step < window; step++) {
+    const int token = P::backwards ? window - 1 - step : step;
+    const auto* left = pass.passed + (static_cast<int64_t>(first_sequence) * window + token + P::backwards) * depth;
+#pragma unroll 1
+    for (int first = 0; first < rows; first += pass_rows) {
+      const auto place = [&](int group, int tile) {
+        return Place{first_sequence + min(first + group * 32 + row, rows - 1), token, first_unit + tile * 8 + unit};
+      };
+      typename P::Inputs inputs[unit_tiles][row_groups];
 #pragma unroll
-  for (int half = 0; half < 2; half++) {
-    const int sequence = place.sequence + half * 8;
-    if (sequence >= place.rows) continue;
+      for (int tile = 0; tile < unit_tiles; tile++) {
 #pragma unroll
-    for (int group = 0; group < units / 8; group++) {
-      body(half, group, place.first_sequence + sequence, place.unit + group * 8);
-    }
-  }
-}
-
-template <class Layer, int units>
-__global__ void __launch_bounds__(persistent_threads)
-    persistent_kernel(Layer layer, const bf16* weight_hh, unsigned* counter) {
-  constexpr int gate_count = Layer::gate_count, columns = gate_count * units, fragments = columns / 8;
-  AOT_DYNAMIC_SHARED(bf16, shared);
-  const LayerShape& shape = layer.shape;
-  const int width = shape.width, pitch = weights_pitch(width);
-  bf16 *const weights = shared, *const tiles = shared + columns * pitch;
-  const PersistentPlace place = persistent_place(shape, units);
-  unsigned phase = 0;
-
-  // Row (group * gates + gate) * 8 + i: a thread finds all gates of its units in fragments of its own.
-  for (int i = threadIdx.x; i < columns * (width / 8); i += persistent_threads) {
-    const int row = i / (width / 8), piece = i % (width / 8) * 8, fragment = row / 8;
-    const int unit = place.first_unit + fragment / gate_count * 8 + row % 8;
-    uint32_t r[4];
-    load16(r, weight_hh + (static_cast<int64_t>(fragment % gate_count) * width + unit) * width + piece);
-    store16(weights + row * pitch + piece, r);
-  }
-  typename Layer::template Carried<2> carried[2][units / 8];
-  for_pairs<units>(place, [&](int half, int group, int sequence, int unit) {
-    layer.load(carried[half][group], sequence, unit, shape.from_zero);
-    store_units(layer.previous + static_cast<int64_t>(sequence) * shape.window * width + unit, carried[half][group].h);
-  });
-  if (!shape.from_zero) grid_barrier(counter, phase);
-
-  for (int token = 0; token < shape.window; token++) {
-    float sums[fragments][4] = {};
-    if (token > 0 || !shape.from_zero) {
-      exchange_product(sums,
-                       layer.previous + (static_cast<int64_t>(place.first_sequence) * shape.window + token) * width,
-                       static_cast<int64_t>(shape.window) * width, place.rows, weights, tiles, width);
-    }
-    for_pairs<units>(place, [&](int half, int group, int sequence, int unit) {
-      const int64_t row = static_cast<int64_t>(sequence) * shape.window + token;
-      float x[gate_count][2], hidden[gate_count][2];
-#pragma unroll
-      for (int g = 0; g < gate_count; g++) {
-        load_units(x[g], layer.gates + row * gate_count * width + g * width + unit);
-        hidden[g][0] = sums[group * gate_count + g][half * 2];
-        hidden[g][1] = sums[group * gate_count + g][half * 2 + 1];
+        for (int group = 0; group < row_groups; group++) inputs[tile][group] = pass.load(place(group, tile));
       }
-      layer.step(carried[half][group], row, unit, x, hidden, token + 1 == shape.window);
-    });
-    if (token + 1 < shape.window) grid_barrier(counter, phase);
-  }
-  for_pairs<units>(
-      place, [&](int half, int group, int sequence, int unit) { layer.save(carried[half][group], sequence, unit); });
-}
-
-template <class Gradients, int units>
-__global__ void __launch_bounds__(persistent_threads)
-    persistent_backward_kernel(Gradients gradients, const bf16* weight_hh, unsigned* counter) {
-  constexpr int fragments = units / 8;
-  AOT_DYNAMIC_SHARED(bf16, shared);
-  const LayerShape& shape = gradients.shape;
-  const int width = shape.width, k = Gradients::gate_count * width, pitch = weights_pitch(k);
-  bf16 *const weights = shared, *const tiles = shared + units * pitch;
-  const PersistentPlace place = persistent_place(shape, units);
-  unsigned phase = 0;
-
-  // The units' columns of the weights, as rows.
-  for (int i = threadIdx.x; i < k * units; i += persistent_threads) {
-    weights[i % units * pitch + i / units] =
-        weight_hh[static_cast<int64_t>(i / units) * width + place.first_unit + i % units];
-  }
-  typename Gradients::template Carried<2> carried[2][fragments];
-  for_pairs<units>(place, [&](int half, int group, int, int) { gradients.clear(carried[half][group]); });
-
-  for (int token = shape.window - 1; token >= 0; token--) {
-    float sums[fragments][4] = {};
-    if (token + 1 < shape.window) {
-      exchange_product(sums,
-                       gradients.hidden + (static_cast<int64_t>(place.first_sequence) * shape.window + token + 1) * k,
-                       static_cast<int64_t>(shape.window) * k, place.rows, weights, tiles, k);
+      float sums[2][unit_tiles][P::sums][4] = {};
+      if (has_product) {
+        if (first == 0) wait_for(counter, arrivals);
+        const int group_first = first + warp / parts * 32, group_rows = min(32, rows - group_first);
+        if (group_rows > 0) {
+          add_product<unit_tiles, P::sums, parts>(sums, left + static_cast<int64_t>(group_first) * window * depth,
+                                                  static_cast<int64_t>(window) * depth, group_rows, weights, pieces,
+                                                  part);
+        }
+      }
+#pragma unroll
+      for (int tile = 0; tile < unit_tiles; tile++) {
+        if (has_product) {
+          if (first > 0 || tile > 0) __syncthreads();  // the sums before have been taken
+          float* to = products + (warp * 32 + lane / 4) * stride + lane % 4 * 2;
+#pragma unroll
+          for (int m = 0; m < 2; m++) {
+#pragma unroll
+            for (int gate = 0; gate < P::sums; gate++) {
+              uint32_t bits[2][2];
+              memcpy(bits, sums[m][tile][gate], sizeof(bits));
+              store8(to + 16 * m * stride + gate * 8, bits[0]);
+              store8(to + (16 * m + 8) * stride + gate * 8, bits[1]);
+            }
+          }
+          __syncthreads();  // all warps' sums are there
+        }
+#pragma unroll
+        for (int group = 0; group < row_groups; group++) {
+          const int at = first + group * 32 + row;
+          if (at >= rows) continue;
+          float share[P::sums] = {};
+          if (has_product) {
+            const float* of_parts = products + (group * parts * 32 + row) * stride + unit;
+#pragma unroll
+            for (int p = 0; p < parts; p++) {
+#pragma unroll
+              for (int gate = 0; gate < P::sums; gate++) share[gate] += of_parts[p * 32 * stride + gate * 8];
+            }
+          }
+          pass.step(place(group, tile), inputs[tile][group], share, carried[at * units + tile * 8 + unit]);
+        }
+      }
     }
-    for_pairs<units>(place, [&](int half, int group, int sequence, int unit) {
-      const float through[2] = {sums[group][half * 2], sums[group][half * 2 + 1]};
-      gradients.step(carried[half][group], static_cast<int64_t>(sequence) * shape.window + token, unit, through,
-                     token == 0);
-    });
-    if (token > 0) grid_barrier(counter, phase);
+    has_product = true;
+    if (step + 1 < window) {
+      arrive(counter);
+      arrivals += gridDim.x;
+    }
+  }
+  if constexpr (!P::backwards) {
+    __syncthreads();
+    for (int i = threadIdx.x; i < rows * units; i += persistent_threads) {
+      *pass.carried(first_sequence + i / units, first_unit + i % units) = carried[i];
+    }
   }
 }
 
-// The launch with the fewest units a block that still has a multiprocessor for every block and fits its shared memory.
-// columns_a_unit: rows of shared memory that the weights of a unit take, of k elements each.
-template <int units, class Run>
-bool run_persistent_with(const Context& context, const LayerShape& shape, int columns_a_unit, int k, Run& run) {
-  if (shape.width % units != 0) return false;
-  const int blocks = shape.width / units * ceil_div(shape.batch, persistent_rows);
-  const size_t bytes = persistent_bytes(columns_a_unit * units, k);
-  if (blocks > context.coresident_blocks || bytes > context.shared_bytes) return false;
+// --- host side -------------------------------------------------------------------------------------------------------
+
+template <class P>
+using PersistentKernel = void (*)(P, const bf16*, int, unsigned*);
+
+template <class P, size_t... i>
+std::array<PersistentKernel<P>, sizeof...(i)> persistent_kernels(std::index_sequence<i...>) {
+  return {persistent_kernel<P, persistent_variants[i].unit_tiles, persistent_variants[i].row_groups>...};
+}
+
+// False, and nothing is issued, where the shape or the device does not allow it, or steps are better.
+template <class P>
+bool run_persistent(const Context& context, const P& pass, const void* weight) {
+  const auto [batch, window, width] = pass.size;
+  if (!aligned16(weight) || !aligned16(pass.passed)) return false;
+  const auto kernels = persistent_kernels<P>(std::make_index_sequence<std::size(persistent_variants)>());
+  const PersistentShape shape{P::depth, P::sums, sums_stride<P::sums>, batch, width};
+  const auto resident = [&](int variant, size_t shared_bytes) {
+    return resident_blocks(reinterpret_cast<const void*>(kernels[variant]), persistent_threads, shared_bytes);
+  };
+  const PersistentPlan plan = plan_persistent(shape, context.multiprocessors, resident);
+  if (plan.variant < 0) return false;
+  // One token alone has nothing to keep the weights for.
+  const bool better = window > 1 && plan.clocks < predicted_clocks_in_steps(shape, context.multiprocessors);
+  if (!better && context.recurrence != Recurrence::persistent) return false;
   context.workspace->begin();
-  auto* counter = static_cast<unsigned*>(context.workspace->take(sizeof(unsigned), context.stream));
-  fill(counter, 0, sizeof(unsigned), context.stream);
-  run.template operator()<units>(blocks, bytes, counter);
+  const size_t bytes = static_cast<size_t>(plan.tiles) * counter_stride * sizeof(unsigned);
+  auto* counters = static_cast<unsigned*>(context.workspace->take(bytes, context.stream));
+  fill(counters, 0, bytes, context.stream);
+  launch_cooperative(context.stream, kernels[plan.variant], dim3(plan.groups, plan.tiles), persistent_threads,
+                     plan.shared_bytes, pass, static_cast<const bf16*>(weight), plan.rows, counters);
   return true;
 }
 
-template <class Run>
-bool run_persistent(const Context& context, const LayerShape& shape, int columns_a_unit, int k, Run run) {
-  if (shape.width % persistent_depth != 0 || shape.window < 2) return false;
-  return run_persistent_with<8>(context, shape, columns_a_unit, k, run) ||
-         run_persistent_with<16>(context, shape, columns_a_unit, k, run) ||
-         run_persistent_with<24>(context, shape, columns_a_unit, k, run) ||
-         run_persistent_with<32>(context, shape, columns_a_unit, k, run);
-}
-
-template <class Layer>
-bool forward_persistent(const Context& context, const Layer& layer, const void* weight_hh) {
-  if constexpr (std::is_same_v<typename Layer::Element, bf16>) {
-    return run_persistent(context, layer.shape, Layer::gate_count, layer.shape.width,
-                          [&]<int units>(int blocks, size_t bytes, unsigned* counter) {
-                            launch_cooperative(context.stream, persistent_kernel<Layer, units>, blocks,
-                                               persistent_threads, bytes, layer, static_cast<const bf16*>(weight_hh),
-                                               counter);
-                          });
+// weight: weight_hh, in P's Element. name: of the layer, for people.
+template <class P>
+void run(const Context& context, const P& pass, const void* weight, const char* name) {
+  if constexpr (sizeof(typename P::Element) == 2) {
+    if (context.recurrence != Recurrence::steps && run_persistent(context, pass, weight)) return;
   }
-  return false;
-}
-
-template <class Gradients>
-bool backward_persistent(const Context& context, const Gradients& gradients, const void* weight_hh) {
-  if constexpr (std::is_same_v<typename Gradients::Element, bf16>) {
-    return run_persistent(context, gradients.shape, 1, Gradients::gate_count * gradients.shape.width,
-                          [&]<int units>(int blocks, size_t bytes, unsigned* counter) {
-                            launch_cooperative(context.stream, persistent_backward_kernel<Gradients, units>, blocks,
-                                               persistent_threads, bytes, gradients,
-                                               static_cast<const bf16*>(weight_hh), counter);
-                          });
+  if (context.recurrence == Recurrence::persistent) {
+    fail(ErrorCode::device, std::string("AOT_RECURRENCE=persistent: ") + name + " of width " +
+                                std::to_string(pass.size.width) + " in " +
+                                (sizeof(typename P::Element) == 2 ? "bf16" : "fp32") + " and a batch of " +
+                                std::to_string(pass.size.batch) + " do not allow it on this device: leave it unset");
   }
-  return false;
+  run_steps(context, pass, weight);
 }
 
-}  // namespace aot::cuda
+}  // namespace aot::cuda::recurrent

@@ -35,6 +35,12 @@ void check(cudaError_t status, const char* call) {
                               ": if other programs on it fail as well, look at nvidia-smi; if not, report this");
 }
 
+void allow_shared(const void* kernel, size_t shared_bytes) {
+  if (shared_bytes <= 48 * 1024) return;
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)),
+        "cudaFuncSetAttribute");
+}
+
 int find_device(const std::string& device) {
   if (device == "emulated") {
     fail(ErrorCode::device,
@@ -98,8 +104,6 @@ DeviceProperties device_properties(int index) {
   properties.minor = found.minor;
   properties.multiprocessors = found.multiProcessorCount;
   properties.l2_bytes = found.l2CacheSize;
-  properties.shared_bytes = found.sharedMemPerBlockOptin;
-  properties.coresident_blocks = found.cooperativeLaunch ? found.multiProcessorCount : 0;
   properties.total_memory = static_cast<int64_t>(found.totalGlobalMem);
   return properties;
 }
@@ -108,6 +112,19 @@ int64_t free_memory() {
   size_t available = 0, total = 0;
   check(cudaMemGetInfo(&available, &total), "cudaMemGetInfo");
   return static_cast<int64_t>(available);
+}
+
+int resident_blocks(const void* kernel, int threads, size_t shared_bytes) {
+  int device = 0, cooperative = 0, most_shared = 0, blocks = 0;
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  check(cudaDeviceGetAttribute(&cooperative, cudaDevAttrCooperativeLaunch, device), "cudaDeviceGetAttribute");
+  check(cudaDeviceGetAttribute(&most_shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
+        "cudaDeviceGetAttribute");
+  if (!cooperative || shared_bytes > static_cast<size_t>(most_shared)) return 0;
+  allow_shared(kernel, shared_bytes);
+  check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, threads, shared_bytes),
+        "cudaOccupancyMaxActiveBlocksPerMultiprocessor");
+  return blocks;
 }
 
 Stream create_stream() {

@@ -28,8 +28,6 @@ struct DeviceProperties {
   // What an op takes for a part of the rows at a time: gradients of logits, many rows; and sums that a second kernel
   // reads while they are in the second-level cache.
   size_t logits_bytes = 512 << 20, sums_bytes = 32 << 20;
-  size_t shared_bytes = 48 << 10;  // that a block may have
-  int coresident_blocks = 0;       // that can wait for each other in a cooperative launch, one a multiprocessor
 };
 
 // The number after "cuda:", checked against what is there; `emulated` is 0. Throws AOT_DEVICE with the cure: no driver,
@@ -38,6 +36,9 @@ int find_device(const std::string& device);
 void select_device(int index);
 DeviceProperties device_properties(int index);
 int64_t free_memory();  // bytes that can still be allocated
+// Blocks of a kernel that a multiprocessor holds at a time; 0: none, or the device has no cooperative launches, which
+// this is asked for.
+int resident_blocks(const void* kernel, int threads, size_t shared_bytes);
 
 Stream create_stream();
 void destroy_stream(Stream stream);

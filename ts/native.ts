@@ -319,8 +319,8 @@ export interface NativeEmulation {
   copyAtOnce?: boolean
   /** Bytes of device memory; 0: what the host has. */
   memoryLimit?: number
-  /** Blocks of a cooperative launch, for engines made from now on; 0: there are none. Default 64. */
-  coresidentBlocks?: number
+  /** For engines made from now on: how many blocks of a cooperative launch fit depends on it. Default 2. */
+  multiprocessors?: number
 }
 
 /** Single ops on any device, for tests and benchmarks. */

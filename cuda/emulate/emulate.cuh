@@ -181,10 +181,14 @@ inline void cp_async_wait() {
 
 inline float exp2_fast(float x) { return std::exp2(x); }
 inline float exp_fast(float x) { return std::exp(x); }
-inline float load_l2(const float* p) { return *p; }
-inline void grid_barrier(unsigned*, unsigned& phase) {
-  phase++;
-  emulate::grid_barrier();
+inline void load16_l2(uint32_t (&r)[4], const void* p) { load16(r, p); }
+inline void arrive(unsigned* counter) {
+  __syncthreads();
+  if (threadIdx.x == 0) emulate::signal(counter);
+}
+inline void wait_for(const unsigned* counter, unsigned arrivals) {
+  if (threadIdx.x == 0) emulate::wait_until(counter, arrivals);
+  __syncthreads();
 }
 
 template <class T>

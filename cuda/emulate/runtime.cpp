@@ -106,12 +106,10 @@ DeviceProperties device_properties(int) {
   DeviceProperties properties;
   properties.name = "CUDA kernels on the host";
   properties.major = 9;
-  properties.multiprocessors = 2;
+  properties.multiprocessors = emulate::settings().multiprocessors;
   properties.l2_bytes = 1 << 20;
   properties.total_memory = free_memory() + device_bytes;
   // So that a test needs no large sizes to see several parts.
-  properties.shared_bytes = 227 << 10;
-  properties.coresident_blocks = emulate::settings().coresident_blocks;
   properties.logits_bytes = 1 << 20;
   properties.sums_bytes = 64 << 10;
   return properties;
@@ -121,6 +119,10 @@ int64_t free_memory() {
   if (limit == 0) return available_memory();
   const std::lock_guard lock(memory_mutex);
   return limit > device_bytes ? limit - device_bytes : 0;
+}
+
+int resident_blocks(const void*, int threads, size_t shared_bytes) {
+  return emulate::resident_blocks(threads, shared_bytes);
 }
 
 Stream create_stream() { return new StreamHandle; }

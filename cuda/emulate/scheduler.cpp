@@ -26,6 +26,8 @@ constexpr size_t stack_bytes = 64 << 10;
 #endif
 constexpr size_t most_dynamic_shared = 227 << 10, most_static_shared = 48 << 10, canary_bytes = 1024;
 constexpr int most_threads = 1024;
+constexpr size_t multiprocessor_shared = 228 << 10, reserved_shared = 1 << 10;
+constexpr int multiprocessor_threads = 2048, multiprocessor_blocks = 32;
 constexpr unsigned char canary = 0xa5, poison = 0xff;
 
 std::mutex settings_mutex;
@@ -61,12 +63,19 @@ struct Body {
   void* argument;
 };
 
+// A thread that waits for other blocks to count up to a value.
+struct Waiting {
+  Thread* thread;
+  const unsigned* counter;
+  unsigned value;
+};
+
 // The blocks that live at the same time on this OS thread: one, or all of a cooperative launch.
 struct Group {
   std::vector<Block> blocks;
   size_t count = 0;
   bool cooperative = false;
-  std::vector<Thread*> at_grid_barrier;
+  std::vector<Waiting> waiting;
   Body body{};
   Settings settings;
   uint32_t random = 1;
@@ -171,7 +180,7 @@ std::string where(const Block& block) {
          std::to_string(block.index.z) + ")";
 }
 
-void check_ended(const Block& block, size_t at_grid_barrier) {
+void check_ended(const Block& block, size_t waiting) {
   for (size_t i = 0; i < canary_bytes; i++) {
     if (block.dynamic_shared[block.dynamic_bytes + i] != canary) {
       group.error =
@@ -181,8 +190,8 @@ void check_ended(const Block& block, size_t at_grid_barrier) {
   }
   if (block.live > 0) {
     group.error = "deadlock: " + std::to_string(block.live) + " of " + std::to_string(block.count) + " threads wait, " +
-                  std::to_string(block.at_barrier.size()) + " at __syncthreads, " + std::to_string(at_grid_barrier) +
-                  " of all at the grid's barrier" + where(block);
+                  std::to_string(block.at_barrier.size()) + " at __syncthreads, " + std::to_string(waiting) +
+                  " of all blocks for other blocks" + where(block);
   }
 }
 
@@ -210,7 +219,7 @@ std::string run_blocks(dim3 grid, dim3 size, size_t shared_bytes, Body body, con
   if (group.blocks.size() < at_once) group.blocks = std::vector<Block>(at_once);
   unsigned char* stacks = group.stacks.get(threads * at_once);
   for (unsigned i; group.error.empty() && (i = next.fetch_add(at_once)) < total;) {
-    group.at_grid_barrier.clear();
+    group.waiting.clear();
     for (unsigned k = 0; k < at_once; k++) {
       start_block(group.blocks[k], block_number(i + k, total, settings.order), grid, size, shared_bytes,
                   stacks + k * threads * stack_bytes);
@@ -219,7 +228,7 @@ std::string run_blocks(dim3 grid, dim3 size, size_t shared_bytes, Body body, con
     current = pick();
     switch_fiber(group.home, current->fiber);
     for (unsigned k = 0; group.error.empty() && k < at_once; k++) {
-      check_ended(group.blocks[k], group.at_grid_barrier.size());
+      check_ended(group.blocks[k], group.waiting.size());
     }
   }
   return group.error;
@@ -265,16 +274,19 @@ void barrier() {
   yield_thread();
 }
 
-void grid_barrier() {
-  if (!group.cooperative) kernel_error("a grid barrier outside of a cooperative launch");
-  size_t all = 0;  // a thread that has ended never comes, as on a GPU
-  for (size_t i = 0; i < group.count; i++) all += static_cast<size_t>(group.blocks[i].count);
-  if (group.at_grid_barrier.size() + 1 == all) {
-    for (Thread* thread : group.at_grid_barrier) thread->block->push(thread);
-    group.at_grid_barrier.clear();
-    return;
-  }
-  group.at_grid_barrier.push_back(current);
+void signal(unsigned* counter) {
+  ++*counter;
+  std::erase_if(group.waiting, [&](const Waiting& waiting) {
+    if (waiting.counter != counter || *counter < waiting.value) return false;
+    waiting.thread->block->push(waiting.thread);
+    return true;
+  });
+}
+
+void wait_until(const unsigned* counter, unsigned value) {
+  if (!group.cooperative) kernel_error("blocks wait for each other outside of a cooperative launch");
+  if (*counter >= value) return;
+  group.waiting.push_back({current, counter, value});
   yield_thread();
 }
 
@@ -291,6 +303,12 @@ void* shared_variable(const void* key, size_t bytes) {
   return block.static_shared + offset;
 }
 
+int resident_blocks(int threads, size_t shared_bytes) {
+  if (threads > most_threads || shared_bytes > most_dynamic_shared) return 0;
+  return std::min({multiprocessor_blocks, multiprocessor_threads / threads,
+                   static_cast<int>(multiprocessor_shared / (shared_bytes + reserved_shared))});
+}
+
 void run_grid(dim3 grid, dim3 block, size_t shared_bytes, void (*body)(void*), void* argument, bool cooperative) {
   const uint64_t blocks = static_cast<uint64_t>(grid.x) * grid.y * grid.z;
   const uint64_t threads = static_cast<uint64_t>(block.x) * block.y * block.z;
@@ -301,6 +319,14 @@ void run_grid(dim3 grid, dim3 block, size_t shared_bytes, void (*body)(void*), v
                                   std::to_string(shared_bytes) + " bytes of shared memory");
   }
   const Settings now = settings();
+  if (cooperative) {
+    const auto fit =
+        static_cast<uint64_t>(now.multiprocessors) * resident_blocks(static_cast<int>(threads), shared_bytes);
+    if (blocks > fit) {
+      fail(ErrorCode::internal, "the emulated device: a cooperative launch of " + std::to_string(blocks) +
+                                    " blocks, of which " + std::to_string(fit) + " fit");
+    }
+  }
   std::atomic<unsigned> next{0};
   std::string error;
   if (cooperative || blocks == 1) {

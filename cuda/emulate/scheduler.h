@@ -1,7 +1,7 @@
 // defines: aot::emulate::Thread, Block, Settings, run_grid, and what a kernel's thread can wait for
 //
 // A grid on the host: every CUDA thread is a fiber, the fibers of a block share an OS thread and run until they wait:
-// at a barrier, at a warp's collective, at the grid's barrier. In which order ready threads go on is a setting, so that
+// at a barrier, at a warp's collective, for another block. In which order ready threads go on is a setting, so that
 // a missing barrier shows as a wrong number under one order or another. Nothing aborts: a mistake of a kernel (a
 // deadlock, lanes at different collectives, an access that is not aligned) is thrown as aot::Error by run_grid().
 #pragma once
@@ -88,7 +88,9 @@ bool copies_at_once();
 [[noreturn]] void kernel_error(const std::string& message);
 
 void barrier();
-void grid_barrier();
+// In a cooperative launch, between blocks: adds 1 to a counter; waits until it has reached a value.
+void signal(unsigned* counter);
+void wait_until(const unsigned* counter, unsigned value);
 // The block's own copy of a `__shared__` variable, poisoned with NaN when it is first met.
 void* shared_variable(const void* key, size_t bytes);
 
@@ -121,7 +123,10 @@ inline void collective(uint32_t mask, const void* identity, F op) {
   }
 }
 
-// Calls body(argument) on every thread of the grid. cooperative: all blocks live at the same time.
+// Blocks of that kind that one emulated multiprocessor holds at a time: that of sm_90.
+int resident_blocks(int threads, size_t shared_bytes);
+// Calls body(argument) on every thread of the grid. cooperative: all blocks live at the same time, which only as many
+// may as the device holds.
 void run_grid(dim3 grid, dim3 block, size_t shared_bytes, void (*body)(void*), void* argument, bool cooperative);
 
 }  // namespace aot::emulate

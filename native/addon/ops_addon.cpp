@@ -163,13 +163,13 @@ Napi::Value set_emulation_js(const Napi::CallbackInfo& info) {
     const Napi::Object settings = object_argument(info[0], "settings");
     Emulation emulation;
     const Napi::Value order = optional_value(settings, "order"), copy = optional_value(settings, "copyAtOnce"),
-                      limit = optional_value(settings, "memoryLimit");
+                      limit = optional_value(settings, "memoryLimit"),
+                      multiprocessors = optional_value(settings, "multiprocessors");
     if (is_given(order)) emulation.order = static_cast<int>(integer_argument(order, "order", 0, 1 << 30));
     if (is_given(copy)) emulation.copy_at_once = boolean_argument(copy, "copyAtOnce");
     if (is_given(limit)) emulation.memory_limit = integer_argument(limit, "memoryLimit", 0, 1ll << 53);
-    const Napi::Value blocks = optional_value(settings, "coresidentBlocks");
-    if (is_given(blocks)) {
-      emulation.coresident_blocks = static_cast<int>(integer_argument(blocks, "coresidentBlocks", 0, 1 << 16));
+    if (is_given(multiprocessors)) {
+      emulation.multiprocessors = static_cast<int>(integer_argument(multiprocessors, "multiprocessors", 1, 1024));
     }
     set_emulation(emulation);
     return env.Undefined();

@@ -17,9 +17,9 @@ struct Emulation {
   // In which order threads that are ready go on: 0: first come, first served; 1: last come first, so that a warp runs
   // as far ahead as it may; others: a seed.
   int order = 0;
-  bool copy_at_once = false;   // asynchronous copies are done when issued instead of when waited for
-  int64_t memory_limit = 0;    // bytes of "device memory"; 0: what the host has
-  int coresident_blocks = 64;  // of a cooperative launch, for backends made from now on; 0: there are none
+  bool copy_at_once = false;  // asynchronous copies are done when issued instead of when waited for
+  int64_t memory_limit = 0;   // bytes of "device memory"; 0: what the host has
+  int multiprocessors = 2;    // of backends made from now on; of cooperative launches at once
 };
 // For the launches from now on. Throws AOT_DEVICE where the emulated device is not linked.
 void set_emulation(const Emulation& emulation);

@@ -18,8 +18,8 @@ export const onTensorCores: Record<string, string[]> = {
   'attention_forward.cu': ['forward_kernel'],
   'attention_backward.cu': ['queries_kernel', 'keys_kernel'],
   'gemm_bf16.cu': ['kernel'],
-  'gru.cu': ['persistent_kernel', 'persistent_backward_kernel'],
-  'lstm.cu': ['persistent_kernel', 'persistent_backward_kernel'],
+  'gru.cu': ['persistent_kernel'],
+  'lstm.cu': ['persistent_kernel'],
 }
 
 export interface Kernel {

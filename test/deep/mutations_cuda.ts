@@ -103,4 +103,55 @@ export const cuda = [
     'key == a.position ? new_key : keys + key * stride',
     'keys + key * stride',
   ]),
+  ...inFile(
+    'cuda/recurrent_persistent.cuh',
+    'ops/recurrent_paths',
+    ['a step does not wait for the other blocks', 'if (first == 0) wait_for(counter, arrivals);', ''],
+    ['the barriers go on from what memory held', '  fill(counters, 0, bytes, context.stream);\n', ''],
+    ['all tiles arrive at one barrier', 'counters + blockIdx.y * counter_stride', 'counters'],
+    ['sums are taken before all warps have theirs', "          __syncthreads();  // all warps' sums are there\n", ''],
+    [
+      'sums are overwritten before they are taken',
+      'if (first > 0 || tile > 0) __syncthreads();  // the sums before have been taken',
+      '',
+    ],
+    ['the product is made with weights that are on their way', '  cp_async_wait<0>();\n', ''],
+    ['backwards a step reads what its own token left', 'token + P::backwards', 'token'],
+    [
+      'every pass takes the state of the first',
+      'carried[at * units + tile * 8 + unit]',
+      'carried[(group * 32 + row) * units + tile * 8 + unit]',
+    ],
+  ),
+  ...inFile('cuda/recurrent_steps.cuh', 'ops/gru', [
+    'backwards a step reads what its own token left',
+    '(P::backwards ? token + 1 : token)',
+    'token',
+  ]),
+  ...inFile('cuda/recurrent_plan.cpp', 'cuda/recurrent_plan', [
+    'more blocks than fit are to wait for each other',
+    ' || blocks > multiprocessors * resident(static_cast<int>(i), shared_bytes)',
+    '',
+  ]),
+  ...inFile(
+    'cuda/gru.cu',
+    'ops/gru',
+    ['the reset gate is left out', 'fmaf(r, h_n, x.n)', 'h_n + x.n'],
+    ['what goes past the gates is lost', 'carried = d * x.z;', 'carried = 0;'],
+  ),
+  ...inFile(
+    'cuda/lstm.cu',
+    'ops/lstm',
+    [
+      'forget and cell gate change places',
+      'const float values[4] = {in, forget, g, o};',
+      'const float values[4] = {in, g, forget, o};',
+    ],
+    ['the state keeps the hidden state it had', '      *hidden(at.sequence, at.unit) = h;\n', ''],
+    [
+      'the first token sees a cell before it',
+      'at.token > 0 ? cell[place - size.width] : 0',
+      'cell[max(place - size.width, int64_t{0})]',
+    ],
+  ),
 ]

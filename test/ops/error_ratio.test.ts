@@ -5,18 +5,9 @@
  */
 import test from 'ava'
 import { native } from '../../ts/native.js'
-import { makeInputs, normal, type Precision, precisions, rms, runners } from './harness.js'
+import { bf16, makeInputs, normal, type Precision, precisions, rms, runners } from './harness.js'
 
 const f = Math.fround
-const scratch = new DataView(new ArrayBuffer(4))
-
-/** Rounds to bf16, ties to even. */
-function bf16(x: number): number {
-  scratch.setFloat32(0, x)
-  const bits = scratch.getUint32(0)
-  scratch.setUint32(0, ((bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000) >>> 0)
-  return scratch.getFloat32(0)
-}
 const rounding = { fp32: f, bf16 }
 
 /** a[m,k] b[n,k]^T with every product and sum rounded to fp32. */

@@ -1,6 +1,13 @@
 /** What the tests of single ops share: values, the comparison of a device with the reference, finite differences. */
 import type { ExecutionContext } from 'ava'
-import { type NativeOp, type NativeOpOptions, type NativeOpShape, native, nativeFor } from '../../ts/native.js'
+import {
+  type NativeEmulation,
+  type NativeOp,
+  type NativeOpOptions,
+  type NativeOpShape,
+  native,
+  nativeFor,
+} from '../../ts/native.js'
 import { devices } from '../devices.js'
 
 export type Precision = 'fp32' | 'bf16'
@@ -34,12 +41,12 @@ export function runOp(device: string, ...call: Parameters<Runner['run']>): Outpu
 const emulations = [0, 1, 7].flatMap((order) => [false, true].map((copyAtOnce) => ({ order, copyAtOnce })))
 
 /** Under every order of threads and both kinds of copies, which must give the same bits. */
-function runEmulated(...call: Parameters<Runner['run']>): Outputs {
+export function runEmulated(device: NativeEmulation, ...call: Parameters<Runner['run']>): Outputs {
   const { setEmulation } = nativeFor('emulated')
   let first: Outputs | undefined
   try {
     for (const emulation of emulations) {
-      setEmulation(emulation)
+      setEmulation({ ...device, ...emulation })
       const outputs = runOp('emulated', ...call)
       first ??= outputs
       for (const [name, values] of Object.entries(outputs)) {
@@ -71,7 +78,12 @@ export const runners: Runner[] = [
   }),
   ...devices
     .filter((device) => device !== 'reference' && device !== 'cpu')
-    .map((name): Runner => ({ name, run: name === 'emulated' ? runEmulated : (...call) => runOp(name, ...call) })),
+    .map(
+      (name): Runner => ({
+        name,
+        run: (...call) => (name === 'emulated' ? runEmulated({}, ...call) : runOp(name, ...call)),
+      }),
+    ),
 ]
 
 /** Reproducible random numbers: mulberry32. */
@@ -125,6 +137,16 @@ export function makeInputs(name: string, shape: NativeOpShape, given: Outputs = 
     // Weights as wide layers start, so that outputs are of the order of 1.
     return normal(size, seed + i, tensor.role === 'weight' ? 1 / Math.sqrt(evaluate(tensor.cols, shape)) : 1)
   })
+}
+
+const scratch = new DataView(new ArrayBuffer(4))
+
+/** Rounds to bf16, ties to even. */
+export function bf16(x: number): number {
+  scratch.setFloat32(0, x)
+  const bits = scratch.getUint32(0)
+  scratch.setUint32(0, ((bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000) >>> 0)
+  return scratch.getFloat32(0)
 }
 
 export function rms(values: Float32Array): number {

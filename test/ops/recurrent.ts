@@ -21,6 +21,27 @@ export const shapes: NativeOpShape[] = [
   { batch: 9, window: 3, width: 64 },
 ]
 
+export const cells: Cell[] = [
+  { name: 'gru', gates: 3, kept: ['candidate', 'previous'], hidden: 'dhidden' },
+  { name: 'lstm', gates: 4, kept: ['cell'], hidden: 'gates' },
+]
+
+/**
+ * Layers in bf16 and the multiprocessors of an emulated device, together such that every way in which
+ * cuda/recurrent_plan.cpp divides a layer into blocks is met: test/cuda/recurrent_plan.test.ts checks that.
+ */
+export const persistentCases = [
+  { multiprocessors: 40, shape: { batch: 1, window: 9, width: 64 } },
+  { multiprocessors: 16, shape: { batch: 17, window: 4, width: 64 } },
+  { multiprocessors: 8, shape: { batch: 40, window: 3, width: 64 } },
+  { multiprocessors: 4, shape: { batch: 130, window: 2, width: 32 } },
+  { multiprocessors: 8, shape: { batch: 17, window: 3, width: 128 } },
+  { multiprocessors: 16, shape: { batch: 40, window: 2, width: 256 } },
+  { multiprocessors: 2, shape: { batch: 5, window: 3, width: 128 } },
+  { multiprocessors: 1, shape: { batch: 130, window: 2, width: 64 } },
+  { multiprocessors: 8, shape: { batch: 5, window: 1, width: 96 } },
+]
+
 /** How many sequences the cpu takes together makes no difference but in rounding. */
 const options = [{ sliceSequences: 1 }, { sliceSequences: 2 }, { sliceSequences: 32 }]
 
@@ -31,7 +52,7 @@ export function compareForward(t: ExecutionContext, cell: Cell): void {
 }
 
 /** The inputs of the backward pass that a forward pass from zero leaves. */
-function afterForward(cell: Cell, shape: NativeOpShape, precision: Precision) {
+export function afterForward(cell: Cell, shape: NativeOpShape, precision: Precision) {
   const forward = runOp(
     'reference',
     precision,
