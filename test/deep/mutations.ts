@@ -220,9 +220,19 @@ const engine = [
   ),
   ...inFile('native/train/generate.cpp', 'engine/generate', [
     'every token is drawn with the same random number',
-    'element_word(static_cast<uint64_t>(i),',
-    'element_word(0 * static_cast<uint64_t>(i),',
+    'element_word(static_cast<uint64_t>(index),',
+    'element_word(0 * static_cast<uint64_t>(index),',
   ]),
+  ...inFile(
+    'native/train/engine.cpp',
+    'engine/generate',
+    [
+      'a completion goes on from a state that another call has overwritten',
+      'decoded_.clear();\n  const size_t bytes',
+      'const size_t bytes',
+    ],
+    ['a completion goes on from the state of older weights', 'decoded_.clear();\n  const auto norm', 'const auto norm'],
+  ),
   ...inFile(
     'native/models/gpt.cpp',
     'engine/pytorch',
@@ -499,6 +509,21 @@ const front = [
     ['--verbose shows no stack', 'return verbose && error', 'return !verbose && error'],
     ['SIGTERM ends with the status of SIGINT', 'SIGTERM: 143', 'SIGTERM: 130'],
   ),
+  ...inFile('ts/generate/text.ts', 'generate/text', [
+    'half characters are shown at the end',
+    "part = part.replace(/\\ufffd+$/, '')",
+    "part = part.replace(/\\ufffe+$/, '')",
+  ]),
+  ...inFile('ts/generate/completion.ts', 'generate/completion', [
+    'a permuted prompt lies in the order of training',
+    '.toSorted((a, b) => a - b)',
+    '',
+  ]),
+  ...inFile('ts/generate/live_screen.ts', 'generate/show', [
+    'a resized screen is not drawn anew',
+    "stream.on('resize', this.redraw)",
+    '',
+  ]),
   ...inFile('ts/devices/parse.ts', 'devices/parse', [
     'the error about a device names none that there are',
     '; known are cpu, cuda:N, emulated, reference',
