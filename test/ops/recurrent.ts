@@ -42,6 +42,14 @@ export const persistentCases = [
   { multiprocessors: 8, shape: { batch: 5, window: 1, width: 96 } },
 ]
 
+/** Layers as they are trained: a GPU divides them in other ways than the small ones. */
+export const largeCases = [
+  { shape: { batch: 16, window: 3, width: 768 } },
+  { shape: { batch: 64, window: 2, width: 512 } },
+  { shape: { batch: 128, window: 2, width: 512 } },
+  { shape: { batch: 250, window: 2, width: 512 } },
+]
+
 /** How many sequences the cpu takes together makes no difference but in rounding. */
 const options = [{ sliceSequences: 1 }, { sliceSequences: 2 }, { sliceSequences: 32 }]
 

@@ -7,7 +7,7 @@ import test from 'ava'
 import type { NativeOpOptions, NativeOpShape } from '../../ts/native.js'
 import { devices, gpus } from '../devices.js'
 import { assertClose, bf16, findOp, makeInputs, type Outputs, rms, runEmulated, runOp } from './harness.js'
-import { afterForward, type Cell, cells, persistentCases } from './recurrent.js'
+import { afterForward, type Cell, cells, largeCases, persistentCases } from './recurrent.js'
 
 const paths = ['steps', 'persistent']
 
@@ -26,7 +26,7 @@ function withPath<T>(path: string, body: () => T): T {
 function runOn(
   path: string,
   device: string,
-  multiprocessors: number,
+  multiprocessors: number | undefined,
   op: string,
   shape: NativeOpShape,
   inputs: Float32Array[],
@@ -34,7 +34,7 @@ function runOn(
 ): Outputs {
   return withPath(path, () =>
     device === 'emulated'
-      ? runEmulated({ multiprocessors }, 'bf16', op, shape, inputs, options)
+      ? runEmulated(multiprocessors === undefined ? {} : { multiprocessors }, 'bf16', op, shape, inputs, options)
       : runOp(device, 'bf16', op, shape, inputs, options),
   )
 }
@@ -155,12 +155,14 @@ for (const device of ['emulated', ...gpus].filter((name) => devices.includes(nam
     const backward = `${cell.name}_backward`
 
     test(`${cell.name}: both ways agree with the reference: ${device}`, (t) => {
-      for (const { multiprocessors, shape } of persistentCases) {
+      const cases: { multiprocessors?: number; shape: NativeOpShape }[] =
+        device === 'emulated' ? persistentCases : [...persistentCases, ...largeCases]
+      for (const { multiprocessors, shape } of cases) {
         const compare = (op: string, inputs: Float32Array[], options?: NativeOpOptions) => {
           const want = runOp('reference', 'bf16', op, shape, inputs, options)
           for (const path of paths) {
             const got = runOn(path, device, multiprocessors, op, shape, inputs, options)
-            assertClose(t, op, 'bf16', shape, got, want, `${device}, ${path}, ${multiprocessors} multiprocessors`)
+            assertClose(t, op, 'bf16', shape, got, want, `${device}, ${path}`)
           }
         }
         for (const accumulate of [false, true]) compare(forward, makeInputs(forward, shape), { accumulate })
