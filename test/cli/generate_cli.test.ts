@@ -186,6 +186,14 @@ test('defaults, and every option', async (t) => {
   })
 })
 
+test('an empty text is a text: the model begins by itself', async (t) => {
+  t.is((await parseGenerateArguments(['run', '--prompt', '']))?.prompt, '')
+  const { run } = await trained(t)
+  const { status, stdout } = generate([run, '--prompt=', '--seed', '1', '-g', '20'])
+  t.is(status, 0)
+  t.true(stdout.length > 10)
+})
+
 test('--help names every option', (t) => {
   const { stdout, status } = generate(['--help'])
   t.is(status, 0)

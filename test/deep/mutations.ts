@@ -497,7 +497,7 @@ const front = [
     "section === '' ? [...known, ...sections] : known",
     'known',
   ]),
-  ...inFile('ts/cli/train_arguments.ts', 'cli/train_cli', [
+  ...inFile('ts/cli/options.ts', 'cli/train_cli', [
     '--no-step-pickup is the negation of --step-pickup',
     "'boolean-negation': false",
     "'boolean-negation': true",
