@@ -146,6 +146,8 @@ export interface Faults {
   onEvaluate?: (batch: number) => void
   /** Milliseconds a minibatch takes. */
   milliseconds?: number
+  /** Milliseconds that a save rests after each of its files. */
+  saveMilliseconds?: number
 }
 
 class FakeEngine implements NativeEngine {
@@ -217,15 +219,21 @@ class FakeEngine implements NativeEngine {
     return [['weights', { shape: [size], data: this.gradient }]] as [string, { shape: number[]; data: Float32Array }][]
   }
   async save(folder: string) {
+    const rest = async () => {
+      const { saveMilliseconds } = this.faults
+      if (saveMilliseconds) await new Promise((resolve) => setTimeout(resolve, saveMilliseconds))
+    }
     writeSafetensors(
       join(folder, 'model.safetensors'),
       { weights: this.weights },
       { options: JSON.stringify(this.options) },
     )
+    await rest()
     if (this.faults.failSaveAt === this.minibatch) throw new AotError('AOT_IO', 'cannot write: No space left on device')
     const counts = { minibatch: String(this.minibatch), optimizerSteps: String(this.optimizerSteps) }
     const { moment, gradient } = this
     writeSafetensors(join(folder, 'optimizer.safetensors'), { moment, gradient }, counts)
+    await rest()
   }
   async generate(prompt: Int32Array, { tokens, seed }: { tokens: number; seed: number | bigint }) {
     const first = prompt[0] as number

@@ -6,7 +6,7 @@ import { betweenRenameAndLatest, killAt, metricsBytes, startChild, whileSaving }
 import { comparable, folderWithText, makeRun, stateNames } from './runs.js'
 
 const settings = { steps_to_train: 120, aggregate: 3, save_every: 8, backup_every: 16, step_log: 1 }
-const faults: Faults = { milliseconds: 5 } // slow enough that a busy machine sees the moments
+const faults: Faults = { milliseconds: 5, saveMilliseconds: 40 } // slow enough that a busy machine sees the moments
 
 test('killed at any moment and started again, a run ends as one that was not', async (t) => {
   const folder = folderWithText(t)
