@@ -75,8 +75,8 @@ export const recurrent = [
     'forward(lane, slice, activations, true, states);',
   ]),
   ...inFile('native/cpu/cpu_backend.cpp', 'engine/engine', [
-    'the last slice is as large as the others',
+    'a slice leaves out its last sequence',
     'std::min(most, batch - slice.first)',
-    'most',
+    'std::max(1, std::min(most, batch - slice.first) - 1)',
   ]),
 ]

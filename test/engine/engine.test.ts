@@ -397,6 +397,23 @@ test('recurrent models: parameters in the order of the state dict, and how they 
   }
 })
 
+test('recurrent models: dropout falls between the layers, so that a single one has none', async (t) => {
+  for (const { model, modelParams } of models.slice(1)) {
+    const losses = async (layers: number) => {
+      const shape = { ...modelParams, n_layers: layers, dropout: 0.5, embd_dropout: 0 }
+      const engine = await create('cpu', { model, modelParams: shape } as EngineOptions)
+      const { losses: each } = await engine.evaluate(inputs(1), targets(1), batch)
+      const { loss } = await engine.accumulate(inputs(1), targets(1), batch)
+      engine.close()
+      return { without: each.reduce((sum, one) => sum + one, 0) / each.length, loss }
+    }
+    const single = await losses(1)
+    t.true(Math.abs(single.loss - single.without) < 1e-6, `${model}: ${single.loss}, without dropout ${single.without}`)
+    const two = await losses(2)
+    t.true(Math.abs(two.loss - two.without) > 1e-4, `${model}: ${two.loss}, without dropout ${two.without}`)
+  }
+})
+
 test('recurrent models: threads and sequences taken together change nothing but rounding', async (t) => {
   const many = 37
   const [given, wanted] = [ids(many * 11, 5), ids(many * 11, 6)]
