@@ -10,7 +10,7 @@
 namespace aot::cpu::AOT_ISA {
 namespace {
 
-constexpr int block_rows = 32 * tile_rows, chunk = 8 * tile_columns;
+constexpr int block_rows = (has_tiles ? 8 : 32) * tile_rows, chunk = 8 * tile_columns;
 constexpr float headroom = 40;
 
 // The state of a block of rows, and its exponentials: [chunks][rows][chunk].
@@ -147,7 +147,7 @@ void lm_head_loss_backward(Scratch& scratch, const void* y, int64_t n, int64_t w
 
     void* right = scratch.get(Scratch::right, right_bytes(units, width));
     void* left = scratch.get(Scratch::left, left_bytes(units, chunk));
-    pack_columns<T>(scaled, width, count, width, right, units * tile_columns);
+    pack_columns<T>(scaled, width, count, width, right, units, units * tile_columns);
     __builtin_memset(block_dy, 0, static_cast<size_t>(count * width) * 4);
     for (int64_t column = 0; column < vocabulary; column += chunk) {
       const int64_t columns = min_of(chunk, vocabulary - column);
@@ -187,7 +187,7 @@ void fill(Kernels& kernels) {
 }  // namespace
 
 void fill_cross_entropy(Kernels& kernels, DType precision) {
-  precision == DType::fp32 ? fill<float>(kernels) : fill<bf16>(kernels);
+  for_precision(precision, [&](auto element) { fill<decltype(element)>(kernels); });
 }
 
 }  // namespace aot::cpu::AOT_ISA
