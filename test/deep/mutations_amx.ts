@@ -24,10 +24,10 @@ const planted = [
     'if (padded == k) {',
     'if (k % 2 == 0) {',
   ]),
-  ...inFile('native/cpu/gemm.h', 'ops/attention', [
-    'the last step of a panel takes what an earlier one left there',
-    'if (zeros > 0) __builtin_memset',
-    'if (false) __builtin_memset',
+  ...inFile('native/cpu/gemm.h', 'ops/linear', [
+    'every second row of a transposed operand is lost',
+    '(begin + i) * 2 + 1 < k ? first + ld : nullptr',
+    'nullptr',
   ]),
 ]
 
