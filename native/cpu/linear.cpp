@@ -116,9 +116,22 @@ void linear_backward_weight(Scratch& scratch, const void* dy, const void* x, int
   multiply_to<T, true>({static_cast<const char*>(left), 0}, right, units * tile_columns, out, in, units,
                        hot_rows(units), weight_gradient, in, {.accumulate = true});
   if (!bias_gradient) return;
-  for_vectors(out, [&](int64_t j, auto lanes) {
+  // Some vectors side by side, so that a row gives whole cache lines.
+  constexpr int together = 4;
+  const T* rows = static_cast<const T*>(dy);
+  const int64_t wide = out / (together * W) * together * W;
+  for (int64_t j = 0; j < wide; j += together * W) {
+    Vec sums[together];
+    for (int v = 0; v < together; v++) sums[v] = load(bias_gradient + j + v * W, All{});
+    for (int64_t i = 0; i < n; i++) {
+      for (int v = 0; v < together; v++) sums[v] = sums[v] + load(rows + i * out + j + v * W, All{});
+    }
+    for (int v = 0; v < together; v++) store(bias_gradient + j + v * W, sums[v], All{});
+  }
+  for_vectors(out - wide, [&](int64_t offset, auto lanes) {
+    const int64_t j = wide + offset;
     Vec sums = load(bias_gradient + j, lanes);
-    for (int64_t i = 0; i < n; i++) sums = sums + load(static_cast<const T*>(dy) + i * out + j, lanes);
+    for (int64_t i = 0; i < n; i++) sums = sums + load(rows + i * out + j, lanes);
     store(bias_gradient + j, sums, lanes);
   });
 }
