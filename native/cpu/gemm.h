@@ -1,9 +1,9 @@
 // defines: multiply, multiply_to, pack_columns, pack_rows, pack_left, Left
 //
 // Matrix products C[m,n] = A[m,k] B[k,n] on packed panels. B lies in panels of tile_columns columns, [k][tile_columns],
-// zero past its last column; A is read where it lies, row by row, or packed in panels of tile_rows rows,
-// [k][tile_rows]. Everything counts the reduction in 32-bit units: one float, or two bf16 neighbours (a missing second
-// one is zero).
+// zero past its last column; A is read where it lies, row by row, or packed in panels of panel_rows
+// rows, [k][panel_rows] (for tiles: pack_left). Everything counts the reduction in 32-bit units: one float, or two bf16
+// neighbours (a missing second one is zero).
 #pragma once
 #include "cpu/amx.h"
 #include "cpu/kernels.h"
