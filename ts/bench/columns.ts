@@ -3,6 +3,7 @@ import { stripVTControlCharacters, styleText } from 'node:util'
 import Table from 'cli-table3'
 
 export interface Column<Line> {
+  /** Of one line or two. */
   title: string
   /** Empty where the line has nothing of it. */
   cell: (line: Line) => string
@@ -15,6 +16,12 @@ export interface TableStyle {
   /** Of the terminal, in characters. */
   width: number
   colours: boolean
+}
+
+/** Of the terminal that the command writes to; 100 columns without colours when it is none. */
+export function terminalStyle(stream: { isTTY?: boolean; columns?: number }): TableStyle {
+  const isTerminal = stream.isTTY === true
+  return { width: (isTerminal && stream.columns) || 100, colours: isTerminal && (process.env.NO_COLOR ?? '') === '' }
 }
 
 type Paint = Parameters<typeof styleText>[0]
@@ -30,13 +37,13 @@ const noLines = Object.fromEntries(
   ),
 )
 
-function render<Line>(columns: Column<Line>[], lines: readonly Line[], style: TableStyle): string[] {
+function render<Line>(columns: Column<Line>[], lines: readonly Line[]): string[] {
   const table = new Table({
-    head: columns.map(({ title }) => paint('bold', title, style)),
     colAligns: columns.map(({ align }) => align ?? 'right'),
-    chars: { ...noLines, middle: '  ', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    chars: { ...noLines, middle: '  ' },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   })
+  table.push(columns.map(({ title }) => ({ content: title, vAlign: 'bottom' as const })))
   table.push(...lines.map((line) => columns.map(({ cell }) => cell(line))))
   return table
     .toString()
@@ -47,12 +54,12 @@ function render<Line>(columns: Column<Line>[], lines: readonly Line[], style: Ta
 const widest = (lines: string[]) => Math.max(...lines.map((line) => [...stripVTControlCharacters(line)].length))
 
 /** Wider than the terminal only when the columns that must stay are. */
-export function columnsTable<Line>(columns: Column<Line>[], lines: readonly Line[], style: TableStyle): string[] {
+export function columnsTable<Line>(columns: Column<Line>[], lines: readonly Line[], width: number): string[] {
   let kept = columns.filter(({ cell }) => lines.some((line) => cell(line) !== ''))
   for (;;) {
-    const rendered = render(kept, lines, style)
+    const rendered = render(kept, lines)
     const leave = Math.max(...kept.map(({ leave }) => leave ?? 0))
-    if (leave === 0 || widest(rendered) <= style.width) return rendered
+    if (leave === 0 || widest(rendered) <= width) return rendered
     kept = kept.filter((column) => column.leave !== leave)
   }
 }

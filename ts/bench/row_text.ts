@@ -1,4 +1,5 @@
 /** The words in which tables name rows and amounts. */
+import { formatBytes } from '../logging/amounts.js'
 import type { Row } from './record.js'
 
 /** Who we are in `by`. */
@@ -35,14 +36,15 @@ export function formatPercent(part: number): string {
 
 /**
  * Sizes as people write them, what else there is by its name: `16×256×192 → 768`, `16×256×192, 6 heads`,
- * `16×256×192, vocabulary 50257`, `threads 2`.
+ * `16×256×192, vocabulary 50257`, `268 MB`, `threads 2`.
  */
 export function formatShape(shape: Row['shape']): string {
-  const { batch, window, width, out, heads, ...rest } = shape
+  const { batch, window, width, out, heads, bytes, ...rest } = shape
   const sizes = [batch, window, width].filter((size) => size !== undefined).join('×')
   const parts = [
     out === undefined ? sizes : `${sizes} → ${out}`.trim(),
-    heads === undefined ? '' : `${heads} heads`,
+    heads === undefined ? '' : `${heads} ${heads === 1 ? 'head' : 'heads'}`,
+    bytes === undefined ? '' : formatBytes(Number(bytes)),
     ...Object.entries(rest).map(([key, value]) => `${key} ${value}`),
   ]
   return parts.filter((part) => part !== '').join(', ')
@@ -57,8 +59,4 @@ export function withoutVersion(by: string): string {
 export function workKey({ bench, name, device, precision, shape }: Row): string {
   const sizes = Object.entries(shape).sort(([a], [b]) => (a < b ? -1 : 1))
   return JSON.stringify([bench, name, device, precision, sizes])
-}
-
-export function usesColours(stream: { isTTY?: boolean }): boolean {
-  return Boolean(stream.isTTY) && (process.env.NO_COLOR ?? '') === ''
 }

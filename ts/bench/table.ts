@@ -1,6 +1,6 @@
 /** The rows of a run as tables for the terminal: one for each kind of benchmark and device, peers below the row they belong to. */
 import { formatBytes } from '../logging/amounts.js'
-import { type Column, columnsTable, paint, type TableStyle } from './columns.js'
+import { type Column, columnsTable, paint, type TableStyle, terminalStyle } from './columns.js'
 import type { Row } from './record.js'
 import {
   digits,
@@ -9,22 +9,24 @@ import {
   formatSpread,
   formatTime,
   ourselves,
-  usesColours,
   withoutVersion,
   workKey,
 } from './row_text.js'
 
 /** A row, and our own of the same work when it is a peer's. */
-interface Line {
+interface Measured {
   row: Row
   ours: Row | null
 }
 
+/** Or the name of the op that the rows below it are of. */
+type Line = Measured | { op: string }
+
 /** Ours in their order, each with the peers' of the same work after it; at last peers' of work that we did not do. */
-function withPeers(rows: readonly Row[]): Line[] {
+function withPeers(rows: readonly Row[]): Measured[] {
   const isOurs = (row: Row) => withoutVersion(row.by) === ourselves
   const left = new Set(rows.filter((row) => !isOurs(row)))
-  const lines = rows.filter(isOurs).flatMap((row): Line[] => {
+  const lines = rows.filter(isOurs).flatMap((row): Measured[] => {
     const peers = [...left].filter((peer) => workKey(peer) === workKey(row))
     for (const peer of peers) left.delete(peer)
     return [{ row, ours: null }, ...peers.map((peer) => ({ row: peer, ours: row }))]
@@ -44,78 +46,95 @@ function formatFlops(tflops: number): string {
   return `${digits(tflops / unit)} ${name}`
 }
 
-const figure = (name: keyof Row['figures'], format: (value: number) => string) => (line: Line) => {
-  const value = line.row.figures[name]
-  return value === undefined ? '' : format(value)
+/** Above each stretch of rows of one op its name, which would be too wide for a column. */
+function underOps(lines: Measured[]): Line[] {
+  return lines.flatMap((line, index) =>
+    line.row.name === lines[index - 1]?.row.name ? [line] : [{ op: line.row.name }, line],
+  )
 }
 
-/** How many times the peer's time ours is less: above 1 we are faster. */
-function ratio({ row, ours }: Line, style: TableStyle): string {
-  if (ours === null) return ''
-  const times = row.time.median / ours.time.median
-  return paint(times >= 1 ? 'green' : 'red', `×${digits(times)}`, style)
-}
+type Cell = (line: Line) => string
 
-/** A row of ours has its name in the first column, a peer's below it the peer's. */
-const nameOrPeer = ({ row, ours }: Line) => (ours === null ? row.name : `  ${row.by}`)
-const onlyOurs = (cell: (row: Row) => string) => (line: Line) => (line.ours === null ? cell(line.row) : '')
+const measured =
+  (cell: (line: Measured) => string): Cell =>
+  (line) =>
+    'op' in line ? '' : cell(line)
+
+const ofOurs = (cell: (row: Row) => string) => measured(({ row, ours }) => (ours === null ? cell(row) : ''))
+
+const figure = (name: keyof Row['figures'], format: (value: number) => string) =>
+  measured(({ row }) => {
+    const value = row.figures[name]
+    return value === undefined ? '' : format(value)
+  })
+
+/** Below an op: the shape of a row of ours, the name of a peer. */
+function opCell(line: Line): string {
+  if ('op' in line) return line.op
+  const { row, ours } = line
+  if (ours !== null) return `    ${row.by}`
+  const shape = formatShape(row.shape)
+  return `  ${withoutVersion(row.by) === ourselves ? shape : `${shape}, ${row.by}`}`
+}
 
 function columnsOf(bench: Row['bench'], style: TableStyle): Column<Line>[] {
-  const shape: Column<Line> = { title: 'shape', align: 'left', cell: onlyOurs((row) => formatShape(row.shape)) }
-  const precision: Column<Line> = { title: 'prec', align: 'left', cell: onlyOurs((row) => row.precision ?? '') }
-  const by: Column<Line> = { title: 'by', align: 'left', cell: ({ row }) => row.by }
-  const median: Column<Line> = { title: 'median', cell: ({ row }) => formatTime(row.time.median) }
-  const spread: Column<Line> = { title: 'spread', cell: ({ row }) => formatSpread(row.time), leave: 1 }
-  const ours: Column<Line> = { title: 'ours', cell: (line) => ratio(line, style) }
-  const rates: Column<Line>[] = [
-    { title: 'FLOP/s', cell: figure('tflops', formatFlops), leave: 2 },
-    { title: 'GB/s', cell: figure('gbytes_per_s', digits), leave: 3 },
-    { title: 'of matmul', cell: figure('of_matmul', formatPercent), leave: 5 },
-    { title: 'of copy', cell: figure('of_copy', formatPercent), leave: 4 },
-    { title: 'of floor', cell: figure('of_floor', formatPercent) },
-  ]
+  const name = (title: string): Column<Line> => ({ title, align: 'left', cell: ofOurs((row) => row.name) })
+  const shape: Column<Line> = { title: 'shape', align: 'left', cell: ofOurs((row) => formatShape(row.shape)), leave: 1 }
+  const precision: Column<Line> = { title: 'prec', align: 'left', cell: ofOurs((row) => row.precision ?? '') }
+  const by: Column<Line> = { title: 'by', align: 'left', cell: measured(({ row }) => row.by) }
+  const median: Column<Line> = { title: 'median', cell: measured(({ row }) => formatTime(row.time.median)) }
+  const spread: Column<Line> = { title: 'spread', cell: measured(({ row }) => formatSpread(row.time)), leave: 2 }
+  const flops: Column<Line> = { title: 'FLOP/s', cell: figure('tflops', formatFlops), leave: 1 }
+  const bytes: Column<Line> = { title: 'GB/s', cell: figure('gbytes_per_s', digits), leave: 3 }
+  // How many times the peer's time ours is less: above 1 we are faster.
+  const ratio = measured(({ row, ours }) => {
+    if (ours === null) return ''
+    const times = row.time.median / ours.time.median
+    return paint(times >= 1 ? 'green' : 'red', `×${digits(times)}`, style)
+  })
+  const faster: Column<Line> = { title: 'ours', cell: ratio }
   switch (bench) {
     case 'ceiling':
+      return [name('ceiling'), shape, precision, median, spread, flops, bytes]
     case 'ops':
-      return [{ title: 'op', align: 'left', cell: nameOrPeer }, shape, precision, median, spread, ...rates, ours]
-    case 'train':
       return [
-        { title: 'model', align: 'left', cell: onlyOurs((row) => row.name) },
-        { ...shape, leave: 2 },
+        { title: 'op', align: 'left', cell: opCell },
+        precision,
+        median,
+        spread,
+        flops,
+        bytes,
+        { title: 'of\nmatmul', cell: figure('of_matmul', formatPercent), leave: 5 },
+        { title: 'of\ncopy', cell: figure('of_copy', formatPercent), leave: 4 },
+        { title: 'of\nfloor', cell: figure('of_floor', formatPercent) },
+        faster,
+      ]
+    case 'train': {
+      const mfu = ({ row }: Measured) => (row.figures.mfu === undefined ? 'unknown' : formatPercent(row.figures.mfu))
+      return [
+        name('model'),
+        shape,
         precision,
         by,
         { title: 'tokens/s', cell: figure('tokens_per_s', (rate) => Math.round(rate).toLocaleString('en-US')) },
         spread,
-        {
-          title: 'MFU',
-          cell: ({ row }) => (row.figures.mfu === undefined ? 'unknown' : formatPercent(row.figures.mfu)),
-        },
-        { title: 'peak memory', cell: figure('peak_memory', formatBytes) },
-        ours,
+        { title: 'MFU', cell: measured(mfu) },
+        { title: 'peak\nmemory', cell: figure('peak_memory', formatBytes) },
+        faster,
       ]
+    }
     case 'train_op':
-      return [
-        { title: 'op', align: 'left', cell: nameOrPeer },
-        { ...shape, leave: 2 },
-        precision,
-        median,
-        spread,
-        { title: 'share', cell: figure('share', formatPercent) },
-      ]
+      return [name('op'), shape, precision, median, spread, { title: 'share', cell: figure('share', formatPercent) }]
     case 'tokenize':
       return [
-        { title: 'work', align: 'left', cell: onlyOurs((row) => row.name) },
+        name('work'),
         by,
-        { title: 'threads', cell: ({ row }) => String(row.shape.threads ?? '') },
-        {
-          ...shape,
-          cell: onlyOurs(({ shape: { threads: _, ...rest } }) => formatShape(rest)),
-          leave: 2,
-        },
+        { title: 'threads', cell: measured(({ row }) => String(row.shape.threads ?? '')) },
+        { ...shape, cell: ofOurs(({ shape: { threads: _, ...rest } }) => formatShape(rest)) },
         median,
         spread,
         { title: 'MB/s', cell: figure('mbytes_per_s', digits) },
-        ours,
+        faster,
       ]
   }
 }
@@ -149,11 +168,6 @@ function byShare(rows: Row[]): Row[] {
   )
 }
 
-/** Of the terminal that the command writes to; 100 columns without colours when it is none. */
-export function terminalStyle(stream: { isTTY?: boolean; columns?: number }): TableStyle {
-  return { width: stream.isTTY ? (stream.columns ?? 100) : 100, colours: usesColours(stream) }
-}
-
 /**
  * Tables of the rows, with an empty line between them and none at the end. `ours` in a peer's line is how many times
  * faster we are. In a narrow terminal columns are left out, those first that follow from others.
@@ -162,9 +176,10 @@ export function rowsTable(rows: readonly Row[], style: TableStyle = terminalStyl
   const tables = groups(rows).map((group) => {
     const { bench, device } = group[0] as Row
     const lines = withPeers(bench === 'train_op' ? byShare(group) : group)
+    const shown = bench === 'ops' ? underOps(lines) : lines
     return [
       paint('bold', `${titles[bench]} on ${device}`, style),
-      ...columnsTable(columnsOf(bench, style), lines, style),
+      ...columnsTable(columnsOf(bench, style), shown, style.width),
     ]
   })
   return tables.map((lines) => lines.join('\n')).join('\n\n')
