@@ -1,6 +1,7 @@
 /** The planted mistakes of mutations.test.ts, room by room. */
 
 import { inFile, type Mutation } from './mutation.js'
+import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
 import { recurrent } from './mutations_recurrent.js'
 
@@ -547,4 +548,5 @@ export const mutations: readonly Mutation[] = [
   ...engine,
   ...training,
   ...front,
+  ...bench,
 ].sort((a, b) => Number(b.file.startsWith('ts/')) - Number(a.file.startsWith('ts/')))

@@ -62,7 +62,7 @@ export async function measureCeilings(
 
   const known = new Map<number, number>()
   const copyOf = async (bytes: number) => {
-    if (device !== 'cpu' || bytes >= large.bytes) return largest
+    if (device !== 'cpu' || bytes >= large.bytes) return ceilings.copy
     // Powers of two, each a row of floats a thread.
     const size = 2 ** Math.max(12, Math.round(Math.log2(bytes)))
     let found = known.get(size)
@@ -75,5 +75,6 @@ export async function measureCeilings(
     }
     return found
   }
-  return { ceilings: { matmul, copy: largest, copyOf }, rows }
+  const ceilings: Ceilings = { matmul, copy: largest, copyOf }
+  return { ceilings, rows }
 }

@@ -3,30 +3,35 @@ import { formatBytes } from '../logging/amounts.js'
 import { type Column, columnsTable, paint, type TableStyle, terminalStyle } from './columns.js'
 import type { Comparison, Difference, Pair, Side } from './compare.js'
 import type { Row } from './record.js'
-import { digits, formatShape, formatTime, ourselves } from './row_text.js'
+import { digits, formatShape, formatSpread, formatTime, ourselves } from './row_text.js'
 
-/** `ops layernorm_forward 16×256×192` of our rows; with the peer's name of others. */
-function describe({ bench, name, by, shape, precision, device }: Row): string {
-  return [bench, name, formatShape(shape), precision, device, by === ourselves ? null : by].filter(Boolean).join(' ')
+/** `layernorm_forward`; with the kind of benchmark when it is not an op, and with the peer of a peer's row. */
+function nameOf({ bench, name, by }: Row): string {
+  return `${bench === 'ops' ? '' : `${bench} `}${name}${by === ourselves ? '' : `, ${by}`}`
 }
 
-const interval = ({ low, high }: Side) => `${formatTime(low)}–${formatTime(high)}`
+/** `layernorm_forward (16×256×192, fp32, cpu)` */
+function describe(row: Row): string {
+  return `${nameOf(row)} (${[formatShape(row.shape), row.precision, row.device].filter(Boolean).join(', ')})`
+}
 
-function columns(style: TableStyle): Column<Pair>[] {
+const spread = ({ median, low, high }: Side) => formatSpread(median, low, high)
+
+function columns(pairs: Pair[], style: TableStyle): Column<Pair>[] {
   const change = ({ change, ratio }: Pair) =>
     change === 'slower'
       ? paint('red', `×${digits(ratio)} slower`, style)
       : paint('green', `×${digits(1 / ratio)} faster`, style)
+  const oneDevice = pairs.every(({ row }) => row.device === pairs[0]?.row.device)
   return [
-    { title: 'what', align: 'left', cell: ({ row }) => row.name },
+    { title: 'what', align: 'left', cell: ({ row }) => nameOf(row) },
     { title: 'shape', align: 'left', cell: ({ row }) => formatShape(row.shape) },
     { title: 'prec', align: 'left', cell: ({ row }) => row.precision ?? '' },
-    { title: 'device', align: 'left', cell: ({ row }) => row.device, leave: 2 },
-    { title: 'by', align: 'left', cell: ({ row }) => (row.by === ourselves ? '' : row.by), leave: 1 },
+    { title: 'device', align: 'left', cell: ({ row }) => row.device, ...(oneDevice && { leave: 2 }) },
     { title: 'A', cell: ({ before }) => formatTime(before.median) },
-    { title: 'p20–p80', cell: ({ before }) => interval(before), leave: 3 },
+    { title: 'spread', cell: ({ before }) => spread(before), leave: 1 },
     { title: 'B', cell: ({ after }) => formatTime(after.median) },
-    { title: 'p20–p80', cell: ({ after }) => interval(after), leave: 3 },
+    { title: 'spread', cell: ({ after }) => spread(after), leave: 1 },
     { title: 'change', cell: change },
   ]
 }
@@ -53,7 +58,7 @@ export function comparisonTable(comparison: Comparison, style: TableStyle = term
         ],
   )
   const sections = [
-    ...(changed.length === 0 ? [] : [columnsTable(columns(style), changed, style.width)]),
+    ...(changed.length === 0 ? [] : [columnsTable(columns(changed, style), changed, style.width)]),
     ...section('peak memory:', memory),
     ...section(
       'only in A:',

@@ -1,6 +1,7 @@
 /** Files of rows in CSV, for spreadsheets and scripts: one line a row, the run's facts on each. */
 import papaparse from 'papaparse'
 import { AotError } from '../errors.js'
+import { checkRun } from './file.js'
 import { type Figures, figures, type Row, type Run } from './record.js'
 import { changeFile, checkChange } from './whole_file.js'
 
@@ -78,10 +79,11 @@ export function checkCsv(path: string): Promise<void> {
  * that add to one file wait for each other. A file with another header, half a last line (some other program's: it cannot
  * be told whether its last number is whole) or damaged rows is refused, not repaired: AOT_DATA. AOT_IO as changeFile().
  */
-export function appendCsv(path: string, run: Run): Promise<void> {
+export async function appendCsv(path: string, run: Run): Promise<void> {
+  checkRun(run)
   const rows = run.rows.map((row) => columns.map(([, cell]) => cell(run, row)))
   const lines = rows.length === 0 ? '' : `${papaparse.unparse(rows, { newline: '\n' })}\n`
-  return changeFile(path, (text) => {
+  await changeFile(path, (text) => {
     if (text === null || text === '') return `${header}\n${lines}`
     checkText(path, text)
     return text + lines

@@ -47,6 +47,12 @@ function runsBefore(path: string, text: string | null): Run[] {
   return text === null ? [] : parse(path, text, cure).runs
 }
 
+/** Throws AOT_INTERNAL for a run that could not be read again: a figure that is not finite, a time of 0. */
+export function checkRun(run: Run): void {
+  const { error } = runSchema.safeParse(run)
+  if (error !== undefined) throw new AotError('AOT_INTERNAL', `a run that cannot be kept: ${firstProblem(error)}`)
+}
+
 /** Whether appendJson() can add to the file, to know it before the benchmark; rejects as that does. */
 export function checkJson(path: string): Promise<void> {
   return checkChange(path, (text) => {
@@ -60,10 +66,9 @@ export function checkJson(path: string): Promise<void> {
  * and is not one of aot-bench, AOT_IO as changeFile() does.
  */
 export async function appendJson(path: string, run: Run): Promise<void> {
-  const checked = runSchema.safeParse(run)
-  if (!checked.success) throw new AotError('AOT_INTERNAL', `a run that cannot be kept: ${firstProblem(checked.error)}`)
+  checkRun(run)
   await changeFile(path, (text) => {
-    const file: BenchFile = { format: 'aot-bench', runs: [...runsBefore(path, text), checked.data] }
+    const file: BenchFile = { format: 'aot-bench', runs: [...runsBefore(path, text), run] }
     return `${JSON.stringify(file, null, 2)}\n`
   })
 }

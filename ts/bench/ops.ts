@@ -1,8 +1,9 @@
 /** aot-bench ops: every op of the table alone, on the shapes that models give it. */
 import { AotError } from '../errors.js'
-import { type NativeOp, type NativeOpShape, native, nativeFor } from '../native.js'
+import { type NativeOp, native, nativeFor } from '../native.js'
 import type { Ceilings } from './ceilings.js'
-import { type Figures, type Row, type Time, timeOf } from './record.js'
+import { opFigures } from './figures.js'
+import { type Row, timeOf } from './record.js'
 import { type ModelShape, type OpCall, opCalls } from './shapes.js'
 
 export interface OpsRequest {
@@ -14,6 +15,8 @@ export interface OpsRequest {
   ops: readonly string[]
   /** For each call. */
   seconds: number
+  /** Aborted: no further call is made. */
+  signal: AbortSignal
 }
 
 /** Sequences that the cpu device takes together of a recurrent model (native/models/rnn.h). */
@@ -45,39 +48,24 @@ export function selectCalls(models: readonly ModelShape[], ops: readonly string[
       `--op: none of these models' steps has ${ops.join(' or ')}; choose others by --model`,
     )
   }
-  return [...calls.values()]
-}
-
-/** What follows from a call's time, its FLOPs and bytes, and what the device can do at best. */
-export async function opFigures(
-  time: Time,
-  { flops, bytes }: { flops: number; bytes: number },
-  precision: 'fp32' | 'bf16',
-  ceilings: Ceilings,
-): Promise<Figures> {
-  const seconds = time.median
-  const product = ceilings.matmul[precision]
-  const figures: Figures = {
-    tflops: flops / seconds / 1e12,
-    gbytes_per_s: bytes / seconds / 1e9,
-    of_copy: bytes / seconds / ceilings.copy,
-  }
-  if (product === null) return figures
-  const floor = Math.max(flops / product, bytes / (await ceilings.copyOf(bytes)))
-  return { ...figures, of_matmul: flops / seconds / product, of_floor: floor / seconds }
+  // Calls of one op together, the ops in the order of a step.
+  const order = [...new Set([...calls.values()].map(({ op }) => op))]
+  return [...calls.values()].sort((a, b) => order.indexOf(a.op) - order.indexOf(b.op))
 }
 
 /** Times the calls one after the other. `onRow` hears of each as it is done. */
 export async function benchOps(request: OpsRequest, ceilings: Ceilings, onRow: (row: Row) => void): Promise<Row[]> {
-  const { device, precisions, threads, models, ops, seconds } = request
+  const { device, precisions, threads, models, ops, seconds, signal } = request
   const addon = nativeFor(device)
   const table = new Map(native.listOps().map((op): [string, NativeOp] => [op.name, op]))
   const rows: Row[] = []
   for (const { op, shape, model } of selectCalls(models, ops)) {
     for (const precision of precisionsOf(table.get(op) as NativeOp, precisions)) {
+      if (signal.aborted) return rows
+      const rate = hasDropout(op) ? dropoutRate : 0
       const { samples } = await addon.timeOp(device, precision, op, shape, seconds, {
         threads,
-        rate: hasDropout(op) ? dropoutRate : 0,
+        rate,
         sliceSequences: model === 'gpt' ? 1 : recurrentSlice,
       })
       const time = timeOf(samples)
@@ -89,7 +77,7 @@ export async function benchOps(request: OpsRequest, ceilings: Ceilings, onRow: (
         by: 'arrows-of-time',
         device,
         precision,
-        shape: sizes(shape),
+        shape: { batch: 1, ...shape, ...(rate > 0 ? { rate } : {}) },
         time,
         figures,
       }
@@ -108,8 +96,4 @@ function precisionsOf({ inputs, outputs }: NativeOp, precisions: OpsRequest['pre
 
 function hasDropout(op: string): boolean {
   return /dropout|attention_(forward|backward)|embedding|linear_residual/.test(op)
-}
-
-function sizes(shape: NativeOpShape): Row['shape'] {
-  return { batch: 1, ...shape }
 }

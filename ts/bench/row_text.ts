@@ -24,9 +24,9 @@ export function formatTime(seconds: number): string {
   return `${digits(seconds / unit)} ${name}`
 }
 
-/** Of `time`: half of what lies between p20 and p80, as a part of the median: `±1.2 %`. */
-export function formatSpread({ median, p20, p80 }: Row['time']): string {
-  return `±${formatPercent((p80 - p20) / 2 / median)}`
+/** Half of what lies between two quantiles, as a part of the median: `±1.2 %`. */
+export function formatSpread(median: number, low: number, high: number): string {
+  return `±${formatPercent((high - low) / 2 / median)}`
 }
 
 /** `45.3 %` of 0.453; `120 %`. */

@@ -111,7 +111,7 @@ export interface OpCall {
   model: ModelShape['model']
 }
 
-/** The calls that a training step of the model is made of, each once. */
+/** The calls that a training step and a validation of the model are made of, each once. */
 export function opCalls({ model, vocab_size, embed_dim, attn_length, n_heads, mlp_ratio, batch, ...rest }: ModelShape) {
   const rows = { batch, window: attn_length }
   const calls: OpCall[] = []
@@ -145,7 +145,11 @@ export function opCalls({ model, vocab_size, embed_dim, attn_length, n_heads, ml
     const out = gatesOf[model] * width
     add('linear_forward', { width, out })
     add(`${model}_forward`, { width })
-    if (rest.n_layers > 1) add('dropout_forward', { width })
+    // Between layers; backwards on fp32 gradients.
+    if (rest.n_layers > 1) {
+      add('dropout_forward', { width })
+      add('dropout_forward_fp32', { width })
+    }
     add('lm_head_loss', table)
     add('lm_head_loss_backward', table)
     add(`${model}_backward`, { width })
@@ -154,8 +158,8 @@ export function opCalls({ model, vocab_size, embed_dim, attn_length, n_heads, ml
   }
   add('layernorm_backward', { width })
   add(`${embedding}_backward`, table)
-  // As rows of 1024 elements.
+  // As rows of 4096 elements.
   const parameters = parameterCount({ model, vocab_size, embed_dim, attn_length, n_heads, mlp_ratio, batch, ...rest })
-  calls.push({ op: 'adamw', shape: { window: Math.ceil(parameters / 1024), width: 1024 }, model })
+  calls.push({ op: 'adamw', shape: { window: Math.ceil(parameters / 4096), width: 4096 }, model })
   return calls
 }

@@ -19,12 +19,13 @@ interface Measured {
   ours: Row | null
 }
 
-/** Or the name of the op that the rows below it are of. */
-type Line = Measured | { op: string }
+/** Or what the rows below it have in common. */
+type Line = Measured | { heading: string }
+
+const isOurs = ({ by }: Row) => withoutVersion(by) === ourselves
 
 /** Ours in their order, each with the peers' of the same work after it; at last peers' of work that we did not do. */
 function withPeers(rows: readonly Row[]): Measured[] {
-  const isOurs = (row: Row) => withoutVersion(row.by) === ourselves
   const left = new Set(rows.filter((row) => !isOurs(row)))
   const lines = rows.filter(isOurs).flatMap((row): Measured[] => {
     const peers = [...left].filter((peer) => workKey(peer) === workKey(row))
@@ -46,11 +47,19 @@ function formatFlops(tflops: number): string {
   return `${digits(tflops / unit)} ${name}`
 }
 
-/** Above each stretch of rows of one op its name, which would be too wide for a column. */
+/**
+ * Above each stretch of rows of one op its name, which would be too wide for a column; above peers of work that we did not
+ * do its shape, where else our row would be.
+ */
 function underOps(lines: Measured[]): Line[] {
-  return lines.flatMap((line, index) =>
-    line.row.name === lines[index - 1]?.row.name ? [line] : [{ op: line.row.name }, line],
-  )
+  return lines.flatMap((line, index) => {
+    const { row, ours } = line
+    const above = lines[index - 1]?.row
+    const headings: Line[] = row.name === above?.name ? [] : [{ heading: row.name }]
+    const isAlone = !isOurs(row) && ours === null && (above === undefined || workKey(row) !== workKey(above))
+    if (isAlone) headings.push({ heading: `  ${formatShape(row.shape)}` })
+    return [...headings, line]
+  })
 }
 
 type Cell = (line: Line) => string
@@ -58,7 +67,7 @@ type Cell = (line: Line) => string
 const measured =
   (cell: (line: Measured) => string): Cell =>
   (line) =>
-    'op' in line ? '' : cell(line)
+    'heading' in line ? '' : cell(line)
 
 const ofOurs = (cell: (row: Row) => string) => measured(({ row, ours }) => (ours === null ? cell(row) : ''))
 
@@ -70,11 +79,8 @@ const figure = (name: keyof Row['figures'], format: (value: number) => string) =
 
 /** Below an op: the shape of a row of ours, the name of a peer. */
 function opCell(line: Line): string {
-  if ('op' in line) return line.op
-  const { row, ours } = line
-  if (ours !== null) return `    ${row.by}`
-  const shape = formatShape(row.shape)
-  return `  ${withoutVersion(row.by) === ourselves ? shape : `${shape}, ${row.by}`}`
+  if ('heading' in line) return line.heading
+  return isOurs(line.row) ? `  ${formatShape(line.row.shape)}` : `    ${line.row.by}`
 }
 
 function columnsOf(bench: Row['bench'], style: TableStyle): Column<Line>[] {
@@ -83,7 +89,11 @@ function columnsOf(bench: Row['bench'], style: TableStyle): Column<Line>[] {
   const precision: Column<Line> = { title: 'prec', align: 'left', cell: ofOurs((row) => row.precision ?? '') }
   const by: Column<Line> = { title: 'by', align: 'left', cell: measured(({ row }) => row.by) }
   const median: Column<Line> = { title: 'median', cell: measured(({ row }) => formatTime(row.time.median)) }
-  const spread: Column<Line> = { title: 'spread', cell: measured(({ row }) => formatSpread(row.time)), leave: 2 }
+  const spread: Column<Line> = {
+    title: 'spread',
+    cell: measured(({ row: { time } }) => formatSpread(time.median, time.p20, time.p80)),
+    leave: 2,
+  }
   const flops: Column<Line> = { title: 'FLOP/s', cell: figure('tflops', formatFlops), leave: 1 }
   const bytes: Column<Line> = { title: 'GB/s', cell: figure('gbytes_per_s', digits), leave: 3 }
   // How many times the peer's time ours is less: above 1 we are faster.
@@ -124,7 +134,16 @@ function columnsOf(bench: Row['bench'], style: TableStyle): Column<Line>[] {
       ]
     }
     case 'train_op':
-      return [name('op'), shape, precision, median, spread, { title: 'share', cell: figure('share', formatPercent) }]
+      return [
+        name('op'),
+        precision,
+        { title: 'calls', cell: measured(({ row }) => String(row.time.repeats)) },
+        { ...median, title: 'mean' },
+        flops,
+        bytes,
+        { title: 'of\nmatmul', cell: figure('of_matmul', formatPercent), leave: 4 },
+        { title: 'share', cell: figure('share', formatPercent) },
+      ]
     case 'tokenize':
       return [
         name('work'),

@@ -1,12 +1,12 @@
 /** aot-bench train: whole training steps, each model in a process of its own so that its peak memory is its own. */
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { AotError, type AotErrorCode } from '../errors.js'
 import type { Ceilings } from './ceilings.js'
+import { stepFigures } from './figures.js'
+import { askProcess } from './peer_process.js'
 import { type Row, timeOf } from './record.js'
-import { flopsPerToken, type ModelShape } from './shapes.js'
+import type { ModelShape } from './shapes.js'
 
 export interface TrainRequest {
   device: string
@@ -33,42 +33,32 @@ const measured = z.strictObject({
   profile: z.strictObject({ seconds: z.number(), lanes: z.number(), ops: z.array(profiledOp) }),
 })
 const failed = z.strictObject({ code: z.string(), message: z.string() })
-const answer = z.union([measured, failed])
+const step = z.strictObject({ step: z.number() })
+const answer = z.union([measured, failed, step])
 
 export type TrainMeasurement = z.infer<typeof measured>
 
+/** Seconds after which a step that has not ended is given up. */
+const stepLimit = 1800
+
 /**
  * Runs the steps in a child process.
- * @throws AotError as the engine says, AOT_INTERNAL when the process ends without an answer.
+ * @throws AotError as the engine says, AOT_INTERNAL when the process ends without an answer; the signal's reason.
  */
-export async function measureTraining(request: TrainRequest): Promise<TrainMeasurement> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('train_child.js', import.meta.url))], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  const ended = new Promise<void>((resolve) => {
-    child.once('error', () => resolve())
-    child.once('close', () => resolve())
-  })
-  const end = () => child.kill('SIGKILL')
-  process.once('exit', end)
-  try {
-    child.stdin.on('error', () => {})
-    child.stdin.end(JSON.stringify(request))
-    let last = ''
-    for await (const line of createInterface({ input: child.stdout })) last = line
-    await ended
-    const parsed = answer.safeParse(parseJson(last))
-    if (!parsed.success) {
-      throw new AotError(
-        'AOT_INTERNAL',
-        `the process that trains ended without an answer (${child.signalCode ?? child.exitCode})`,
-      )
-    }
-    if ('message' in parsed.data) throw new AotError(parsed.data.code as AotErrorCode, parsed.data.message)
-    return parsed.data
-  } finally {
-    process.off('exit', end)
+export async function measureTraining(request: TrainRequest, signal?: AbortSignal): Promise<TrainMeasurement> {
+  const child = fileURLToPath(new URL('train_child.js', import.meta.url))
+  let found: TrainMeasurement | z.infer<typeof failed> | undefined
+  const onAnswer = (line: string) => {
+    const { data } = answer.safeParse(parseJson(line))
+    if (data !== undefined && !('step' in data)) found = data
   }
+  const end = await askProcess([process.execPath, child], request, { silence: stepLimit, signal, onAnswer })
+  if (found === undefined) {
+    const how = end === null ? 'it ended without an answer' : 'absent' in end ? end.absent : end.failed
+    throw new AotError('AOT_INTERNAL', `the process that trains: ${how}`)
+  }
+  if ('message' in found) throw new AotError(found.code as AotErrorCode, found.message)
+  return found
 }
 
 function parseJson(text: string): unknown {
@@ -92,7 +82,10 @@ export function trainRows(
   const whole = profile.seconds * profile.lanes
   const ops = profile.ops
     .map(({ name: op, calls, seconds, flops, bytes }): Row => {
-      const mean = Math.max(seconds, 1e-9) / calls
+      const busy = Math.max(seconds, 1e-9)
+      const mean = busy / calls
+      const rate = (flops / busy) * profile.lanes
+      const product = ceilings.matmul[precision]
       return {
         ...base,
         bench: 'train_op',
@@ -101,8 +94,9 @@ export function trainRows(
         time: { median: mean, p20: mean, p80: mean, repeats: calls },
         figures: {
           share: seconds / whole,
-          tflops: (flops / Math.max(seconds, 1e-9) / 1e12) * profile.lanes,
-          gbytes_per_s: (bytes / Math.max(seconds, 1e-9) / 1e9) * profile.lanes,
+          tflops: rate / 1e12,
+          gbytes_per_s: (bytes / busy / 1e9) * profile.lanes,
+          ...(product === null ? {} : { of_matmul: rate / product }),
         },
       }
     })
@@ -118,21 +112,4 @@ export function trainRows(
     },
     ...ops,
   ]
-}
-
-/** @param seconds of a step @param product FLOP/s of a large matrix product; null: unknown, and so is the MFU */
-export function stepFigures(
-  shape: ModelShape,
-  seconds: number,
-  peakMemory: number,
-  product: number | null,
-): Row['figures'] {
-  const tokens_per_s = (shape.batch * shape.attn_length) / seconds
-  const flops = flopsPerToken(shape) * tokens_per_s
-  return {
-    tokens_per_s,
-    tflops: flops / 1e12,
-    ...(product === null ? {} : { mfu: flops / product }),
-    peak_memory: peakMemory,
-  }
 }

@@ -1,4 +1,4 @@
-/** The process in which aot-bench trains: a TrainRequest comes in, a TrainMeasurement or an error goes out, as JSON. */
+/** The process in which aot-bench trains: a TrainRequest comes in, lines of JSON go out, the last a TrainMeasurement or an error. */
 import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { AotError } from '../errors.js'
@@ -26,6 +26,7 @@ async function measure({ device, precision, threads, shape, steps }: TrainReques
     await engine.accumulate(inputs, targets, batch, 1)
     await engine.optimizerStep({ lr: 1e-4, clip: 1 })
     if (step >= 0) samples.push((performance.now() - started) / 1000)
+    console.log(JSON.stringify({ step }))
   }
   const peak_memory = engine.peakDeviceMemory || process.resourceUsage().maxRSS * 1024
   // After the peak was read: it is no part of a training.
