@@ -7,7 +7,7 @@
 namespace aot::cpu::AOT_ISA {
 namespace {
 
-constexpr int block_rows = 8 * tile_rows, product_rows = 4 * tile_rows;
+constexpr int block_rows = has_tiles ? 2 * tile_rows : 8 * tile_rows, product_rows = block_rows / 2;
 
 // Where one head of one sequence lies.
 template <class T>
@@ -79,12 +79,12 @@ void attention_forward(Scratch& scratch, AttentionShape shape, const void* qkv, 
       T* head_out = static_cast<T*>(out) + sequence * window * width + h * head_dim;
       float* head_lse = lse + (static_cast<int64_t>(sequence) * shape.heads + h) * window;
       pack_rows<T>(head.k, head.stride, window, head_dim, keys);
-      pack_columns<T>(head.v, head.stride, window, head_dim, values, units * tile_columns);
+      pack_columns<T>(head.v, head.stride, window, head_dim, values, units, units * tile_columns);
       for (int64_t first = 0; first < window; first += block_rows) {
         const Block block = {first, min_of(block_rows, window - first), ld};
         causal_scores<T>(scratch, head.q + first * head.stride, head.stride, keys, head_dim, block, scores);
         for (int64_t i = 0; i < block.count; i++) {
-          const int64_t row = first + i, full = (row + 1) / W, end = round_up(block.keys(), W) / W;
+          const int64_t row = first + i, full = (row + 1) / W, end = round_up(block.keys(), tile_columns) / W;
           float* s = scores + i * ld;
           T* p = probabilities + i * ld;
           const int tail = static_cast<int>((row + 1) % W);
@@ -182,8 +182,8 @@ void attention_backward(Scratch& scratch, AttentionShape shape, const void* qkv,
   float* gradients = block_floats(scratch, Scratch::gradients, ld);
   T* probabilities = reinterpret_cast<T*>(block_floats(scratch, Scratch::probabilities, ld));
   T* derivatives = reinterpret_cast<T*>(block_floats(scratch, Scratch::derivatives, ld));
-  void* left = scratch.get(Scratch::left, left_bytes(block_rows, window));
-  void* right = scratch.get(Scratch::right, right_bytes(block_rows, head_dim));
+  void* left = scratch.get(Scratch::left, left_bytes(units_of<T>(block_rows), window));
+  void* right = scratch.get(Scratch::right, right_bytes(units_of<T>(block_rows), head_dim));
   float* dk = static_cast<float*>(scratch.get(Scratch::sums, 2 * sum_rows * sum_columns * 4));
   float* dv = dk + sum_rows * sum_columns;
   for (int sequence = 0; sequence < shape.batch; sequence++) {
@@ -193,7 +193,7 @@ void attention_backward(Scratch& scratch, AttentionShape shape, const void* qkv,
       T* dq = static_cast<T*>(dqkv) + sequence * window * head.stride + h * head_dim;
       pack_rows<T>(head.k, head.stride, window, head_dim, keys);
       pack_rows<T>(head.v, head.stride, window, head_dim, values);
-      pack_columns<T>(head.k, head.stride, window, head_dim, keys2, units * tile_columns);
+      pack_columns<T>(head.k, head.stride, window, head_dim, keys2, units, units * tile_columns);
       __builtin_memset(dk, 0, static_cast<size_t>(2 * sum_rows * sum_columns) * 4);
       for (int64_t first = 0; first < window; first += block_rows) {
         const Block block = {first, min_of(block_rows, window - first), ld};
@@ -201,7 +201,7 @@ void attention_backward(Scratch& scratch, AttentionShape shape, const void* qkv,
         const T* d = head_dout + first * width;
         causal_scores<T>(scratch, q, head.stride, keys, head_dim, block, scores);
         causal_scores<T>(scratch, d, width, values, head_dim, block, gradients);
-        const int64_t end = round_up(block.keys(), W) / W;
+        const int64_t end = round_up(block.keys(), tile_columns) / W;
         for (int64_t i = 0; i < block.count; i++) {
           const uint8_t* bits = head.bits ? head.bits + (first + i) * keep_bits.row_bytes : nullptr;
           row_gradients(scores + i * ld, gradients + i * ld, first + i, end, scale, keep_bits, bits,
@@ -215,7 +215,7 @@ void attention_backward(Scratch& scratch, AttentionShape shape, const void* qkv,
         const auto accumulate = [&](const T* block_rows_matrix, const T* operand, int64_t stride, float* sums) {
           const int64_t row_units = units_of<T>(block.count);
           pack_left(block_rows_matrix, ld, block.count, block.keys(), left);
-          pack_columns<T>(operand, stride, block.count, head_dim, right, row_units * tile_columns);
+          pack_columns<T>(operand, stride, block.count, head_dim, right, row_units, row_units * tile_columns);
           multiply_to<T, true>({static_cast<const char*>(left), 0}, right, row_units * tile_columns, block.keys(),
                                head_dim, row_units, window, sums, sum_columns,
                                {.accumulate = true, .padded = true, .causal = first});
@@ -285,7 +285,7 @@ void fill(Kernels& kernels) {
 }  // namespace
 
 void fill_attention(Kernels& kernels, DType precision) {
-  precision == DType::fp32 ? fill<float>(kernels) : fill<bf16>(kernels);
+  for_precision(precision, [&](auto element) { fill<decltype(element)>(kernels); });
 }
 
 }  // namespace aot::cpu::AOT_ISA

@@ -5,14 +5,17 @@
 // [k][tile_rows]. Everything counts the reduction in 32-bit units: one float, or two bf16 neighbours (a missing second
 // one is zero).
 #pragma once
+#include "cpu/amx.h"
 #include "cpu/kernels.h"
 #include "cpu/simd.h"
 
 namespace aot::cpu::AOT_ISA {
 
+// Units of a reduction over `elements`; in tiles, with zeros added so that long ones go by steps of 8 units or more.
 template <class T>
 inline int64_t units_of(int64_t elements) {
-  return (elements + unit_elements<T> - 1) / unit_elements<T>;
+  const int64_t units = (elements + unit_elements<T> - 1) / unit_elements<T>;
+  return !has_tiles || units <= W ? units : round_up(units, units < 4 * W ? W / 2 : W);
 }
 // Sizes of packed operands, with what the packing may write past them.
 inline int64_t right_bytes(int64_t units, int64_t columns) { return round_up(columns, tile_columns) * units * 4 + 64; }
@@ -23,6 +26,9 @@ struct Left {
   const char* data;
   int64_t stride;
 };
+
+// How many of m rows go in whole tiles, where a rest needs a shape of its own.
+inline int64_t whole_tiles(int64_t m) { return has_tiles && m > tile_rows ? m / tile_rows * tile_rows : m; }
 
 // One tile: tile_rows x (Vectors * W) of A B, to c (rows ldc floats apart), added when `accumulate`. Of an unpacked A
 // only `rows` rows are read; the tile's other rows repeat the last.
@@ -65,14 +71,26 @@ template <class T, bool Packed, int Vectors>
   }
 }
 
+// `all`: the units of a whole row of the operands, of which these `units` may be the last.
 template <class T, bool Packed>
 [[gnu::always_inline]] inline void tile(int columns, const char* a, int64_t stride, int rows, const Unit* b,
-                                        int64_t units, float* c, int64_t ldc, bool accumulate) {
+                                        int64_t units, [[maybe_unused]] int64_t all, float* c, int64_t ldc,
+                                        bool accumulate) {
+#if defined(__AMX_BF16__)
+  static_assert(sizeof(T) == 2);
+  const int64_t step = step_of(all);
+  const TilePlaces places = Packed ? TilePlaces{step * 4, step * panel_rows * 4, all * panel_rows * 4}
+                                   : TilePlaces{stride, step * 4, stride * W};
+  const auto sums =
+      rows > W ? (columns > W ? tile_sums<2, 2> : tile_sums<2, 1>) : (columns > W ? tile_sums<1, 2> : tile_sums<1, 1>);
+  sums(a, places, b, units, step, c, ldc, accumulate);
+#else
   if (columns > W) {
     tile_product<T, Packed, 2>(a, stride, rows, b, units, c, ldc, accumulate);
   } else {
     tile_product<T, Packed, 1>(a, stride, rows, b, units, c, ldc, accumulate);
   }
+#endif
 }
 
 // Rows of A that stay in the cache while panels of B pass by.
@@ -87,15 +105,18 @@ template <class T, bool Packed, class Body>
 [[gnu::always_inline]] inline void multiply(Left a, const void* b, int64_t panel, int64_t m, int64_t n, int64_t units,
                                             int64_t hot, Body&& body) {
   alignas(64) float scratch[tile_rows * tile_columns];
-  for (int64_t begin = 0; begin < m; begin += hot) {
-    const int64_t end = min_of(begin + hot, m);
+  const int64_t whole = whole_tiles(m);
+  TileShape shape;
+  for (int64_t begin = 0, end; begin < m; begin = end) {
+    end = begin < whole ? min_of(begin + hot, whole) : m;
+    shape.set(static_cast<int>(min_of(tile_rows, end - begin)), step_of(units));
     for (int64_t column = 0; column < n; column += tile_columns) {
       const int columns = static_cast<int>(min_of(tile_columns, n - column));
       for (int64_t row = begin; row < end; row += tile_rows) {
         const int rows = static_cast<int>(min_of(tile_rows, end - row));
         tile<T, Packed>(columns, a.data + (Packed ? row * units * 4 : row * a.stride), a.stride, rows,
-                        static_cast<const Unit*>(b) + column / tile_columns * panel, units, scratch, tile_columns,
-                        false);
+                        static_cast<const Unit*>(b) + column / tile_columns * panel, units, units, scratch,
+                        tile_columns, false);
         body(row, column, rows, columns, scratch);
       }
     }
@@ -117,22 +138,25 @@ template <class T, bool Packed>
 inline void multiply_to(Left a, const void* b, int64_t panel, int64_t m, int64_t n, int64_t units, int64_t hot,
                         float* c, int64_t ldc, To to) {
   alignas(64) float scratch[tile_rows * tile_columns];
-  for (int64_t begin = 0; begin < m; begin += hot) {
-    const int64_t end = min_of(begin + hot, m);
+  const int64_t whole = whole_tiles(m), step = step_of(units), skip_step = step * unit_elements<T>;
+  TileShape shape;
+  for (int64_t begin = 0, end; begin < m; begin = end) {
+    end = begin < whole ? min_of(begin + hot, whole) : m;
+    shape.set(static_cast<int>(min_of(tile_rows, end - begin)), step);
     for (int64_t column = 0; column < n; column += tile_columns) {
       const int columns = static_cast<int>(min_of(tile_columns, n - column));
       for (int64_t row = begin; row < end; row += tile_rows) {
         if (!Packed && to.causal >= 0 && column > to.causal + row + tile_rows - 1) continue;
-        const int64_t skip = Packed && to.causal >= 0 && row > to.causal ? (row - to.causal) / unit_elements<T> : 0;
+        const int64_t skip = Packed && to.causal >= 0 && row > to.causal ? (row - to.causal) / skip_step * step : 0;
         const int rows = static_cast<int>(min_of(tile_rows, end - row));
-        const char* left = a.data + (Packed ? (row * units + skip * tile_rows) * 4 : row * a.stride);
+        const char* left = a.data + (Packed ? (row * units + skip * panel_rows) * 4 : row * a.stride);
         const Unit* right = static_cast<const Unit*>(b) + column / tile_columns * panel + skip * tile_columns;
         float* out = c + row * ldc + column;
-        if (to.padded || (rows == tile_rows && (columns == tile_columns || columns == W))) {
-          tile<T, Packed>(columns, left, a.stride, rows, right, units - skip, out, ldc, to.accumulate);
+        if (to.padded || ((has_tiles || rows == tile_rows) && (columns == tile_columns || columns == W))) {
+          tile<T, Packed>(columns, left, a.stride, rows, right, units - skip, units, out, ldc, to.accumulate);
           continue;
         }
-        tile<T, Packed>(columns, left, a.stride, rows, right, units - skip, scratch, tile_columns, false);
+        tile<T, Packed>(columns, left, a.stride, rows, right, units - skip, units, scratch, tile_columns, false);
         for (int i = 0; i < rows; i++) {
           for_vectors(columns, [&](int64_t j, auto lanes) {
             const Vec product = load(scratch + i * tile_columns + j, All{});
@@ -158,9 +182,11 @@ template <class T, class Source, class Lanes>
   }
 }
 
-// B[k][n] = s[k*ld + n]: panels of columns from a matrix whose rows run along n. `panel_units` apart.
+// B[k][n] = s[k*ld + n]: panels of columns from a matrix whose rows run along n, `panel_units` apart; zeros from row k
+// up to `units`.
 template <class T, class Source>
-inline void pack_columns(const Source* s, int64_t ld, int64_t k, int64_t n, void* to, int64_t panel_units) {
+inline void pack_columns(const Source* s, int64_t ld, int64_t k, int64_t n, void* to, int64_t units,
+                         int64_t panel_units) {
   constexpr int u = unit_elements<T>;
   for (int64_t column = 0; column < n; column += tile_columns) {
     Unit* out = static_cast<Unit*>(to) + column / tile_columns * panel_units;
@@ -178,10 +204,34 @@ inline void pack_columns(const Source* s, int64_t ld, int64_t k, int64_t n, void
         store_units(out + j, paired_rows<T>(first + j, second ? second + j : nullptr, lanes));
       });
     }
+    const int64_t zeros = units - (k + u - 1) / u;
+    if (zeros > 0) __builtin_memset(out, 0, static_cast<size_t>(zeros * tile_columns) * sizeof(Unit));
   }
 }
 
-// A = s^T: panels of tile_rows columns of s [k][m], whose rows run along m.
+// A = s^T: panels of panel_rows columns of s [k][m], whose rows run along m.
+#if defined(__AMX_BF16__)
+// A panel is a row of tiles, [step][panel_rows][units of a step].
+template <class T>
+inline void pack_left(const T* s, int64_t ld, int64_t k, int64_t m, void* to) {
+  const int64_t units = units_of<T>(k), step = step_of(units);
+  for (int64_t row = 0; row < m; row += panel_rows) {
+    Unit* out = static_cast<Unit*>(to) + row * units;
+    const int count = static_cast<int>(min_of(panel_rows, m - row));
+    for (int64_t begin = 0; begin < units; begin += step, out += panel_rows * step) {
+      Units r[W] = {};
+      for (int64_t i = 0; i < step && (begin + i) * 2 < k; i++) {
+        const T* first = s + (begin + i) * 2 * ld + row;
+        const T* second = (begin + i) * 2 + 1 < k ? first + ld : nullptr;
+        r[i] = count == W ? paired_rows<T>(first, second, All{}) : paired_rows<T>(first, second, First{count});
+      }
+      transpose(r);
+      // A short one reaches into the next row's place, which is written after.
+      for (int i = 0; i < panel_rows; i++) store_units(out + i * step, r[i]);
+    }
+  }
+}
+#else
 template <class T>
 inline void pack_left(const T* s, int64_t ld, int64_t k, int64_t m, void* to) {
   constexpr int u = unit_elements<T>;
@@ -203,6 +253,7 @@ inline void pack_left(const T* s, int64_t ld, int64_t k, int64_t m, void* to) {
     }
   }
 }
+#endif
 
 // W units along a row of the source, `count` of them there (may be <= 0): the rest is zero.
 template <class T, class Source>
@@ -240,19 +291,21 @@ inline void pack_rows(const Source* s, int64_t ld, int64_t n, int64_t k, void* t
   }
 }
 
-// A matrix as an unpacked left operand. Rows of bf16 with an odd length are copied and padded, for their last unit must
-// not hold what lies behind them.
+// A matrix as an unpacked left operand. Rows of bf16 that are no whole number of units (of steps, in tiles) are copied
+// and padded with zeros, for their last units must not hold what lies behind them.
 template <class T>
 inline Left left_rows(Scratch& scratch, const T* x, int64_t ld, int64_t n, int64_t k) {
-  if (sizeof(T) == 4 || k % 2 == 0) {
+  const int64_t padded = units_of<T>(k) * unit_elements<T>;
+  if (padded == k) {
     return {reinterpret_cast<const char*>(x), ld * static_cast<int64_t>(sizeof(T))};
   }
-  T* copy = static_cast<T*>(scratch.get(Scratch::rows, n * (k + 1) * static_cast<int64_t>(sizeof(T))));
+  constexpr int64_t size = sizeof(T);
+  T* copy = static_cast<T*>(scratch.get(Scratch::rows, n * padded * size));
   for (int64_t i = 0; i < n; i++) {
-    __builtin_memcpy(copy + i * (k + 1), x + i * ld, static_cast<size_t>(k) * sizeof(T));
-    copy[i * (k + 1) + k] = 0;
+    __builtin_memcpy(copy + i * padded, x + i * ld, static_cast<size_t>(k * size));
+    __builtin_memset(copy + i * padded + k, 0, static_cast<size_t>((padded - k) * size));
   }
-  return {reinterpret_cast<const char*>(copy), (k + 1) * static_cast<int64_t>(sizeof(T))};
+  return {reinterpret_cast<const char*>(copy), padded * size};
 }
 
 // Calls body(row, column, lanes) for the vectors of a tile.

@@ -91,8 +91,10 @@ void gru_backward(Scratch& scratch, RnnShape shape, const void* packed, void* ga
 }  // namespace
 
 void fill_gru(Kernels& kernels, DType precision) {
-  kernels.gru_forward = precision == DType::fp32 ? gru_forward<float> : gru_forward<bf16>;
-  kernels.gru_backward = precision == DType::fp32 ? gru_backward<float> : gru_backward<bf16>;
+  for_precision(precision, [&](auto element) {
+    kernels.gru_forward = gru_forward<decltype(element)>;
+    kernels.gru_backward = gru_backward<decltype(element)>;
+  });
 }
 
 }  // namespace aot::cpu::AOT_ISA

@@ -3,6 +3,11 @@
 
 #include <cstdlib>
 #include <string>
+#ifdef AOT_AMX_KERNELS
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "backend/error.h"
 
@@ -17,6 +22,9 @@ AOT_DECLARE_KERNELS(baseline)
 AOT_DECLARE_KERNELS(avx2)
 AOT_DECLARE_KERNELS(avx512_no_bf16)
 AOT_DECLARE_KERNELS(avx512)
+#endif
+#ifdef AOT_AMX_KERNELS
+AOT_DECLARE_KERNELS(amx)
 #endif
 #undef AOT_DECLARE_KERNELS
 
@@ -36,10 +44,32 @@ bool has_avx512() {
 }
 bool has_avx512_bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 #endif
+#ifdef AOT_AMX_KERNELS
+// The processor has AMX's tiles in bf16, the system keeps their state, and lets this process use them: it must be asked
+// once, before the first use.
+bool ask_for_amx() {
+  unsigned a, b, c, d;
+  if (!has_avx512_bf16() || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  constexpr unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24, tile_state = 3u << 17;
+  if (!(d & amx_bf16) || !(d & amx_tile)) return false;
+  unsigned kept, high;
+  asm("xgetbv" : "=a"(kept), "=d"(high) : "c"(0));
+  if ((kept & tile_state) != tile_state) return false;
+  constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+}
+bool has_amx() {
+  static const bool has = ask_for_amx();
+  return has;
+}
+#endif
 bool always() { return true; }
 
 // Best first.
 const Candidate candidates[] = {
+#ifdef AOT_AMX_KERNELS
+    {"amx", "AVX-512 with AMX", has_amx, amx::fill_kernels},
+#endif
 #ifdef AOT_X86_KERNELS
     {"avx512", "AVX-512 with bf16", has_avx512_bf16, avx512::fill_kernels},
     {"avx512_no_bf16", "AVX-512", has_avx512, avx512_no_bf16::fill_kernels},

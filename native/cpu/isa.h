@@ -12,8 +12,8 @@ struct Isa {
   const char* name;
   Kernels kernels;
 };
-// The best this processor has, or the one that the environment variable AOT_ISA names (avx512, avx512_no_bf16, avx2,
-// baseline). Throws AOT_DEVICE when that is unknown or not there.
+// The best this processor has, or the one that the environment variable AOT_ISA names (amx, avx512, avx512_no_bf16,
+// avx2, baseline). Throws AOT_DEVICE when that is unknown or not there.
 Isa choose_isa(DType precision);
 
 // While it lives, backends made on this thread use this instruction set, whatever AOT_ISA says; empty: no change.

@@ -112,7 +112,7 @@ void linear_backward_weight(Scratch& scratch, const void* dy, const void* x, int
   void* left = scratch.get(Scratch::left, left_bytes(units, out));
   void* right = scratch.get(Scratch::right, right_bytes(units, in));
   pack_left(static_cast<const T*>(dy), out, n, out, left);
-  pack_columns<T>(static_cast<const T*>(x), in, n, in, right, units * tile_columns);
+  pack_columns<T>(static_cast<const T*>(x), in, n, in, right, units, units * tile_columns);
   multiply_to<T, true>({static_cast<const char*>(left), 0}, right, units * tile_columns, out, in, units,
                        hot_rows(units), weight_gradient, in, {.accumulate = true});
   if (!bias_gradient) return;
@@ -131,10 +131,11 @@ int64_t packed_bytes(int64_t reduction, int64_t columns) {
 template <class T>
 void pack_weight(const float* weight, int64_t out, int64_t in, int64_t begin, int64_t end, void* forward,
                  void* backward) {
-  const int64_t out_units = units_of<T>(out);
+  const int64_t out_units = units_of<T>(out), first = begin / unit_elements<T>;
+  const int64_t units = end < out ? end / unit_elements<T> - first : out_units - first;
   pack_rows<T>(weight + begin * in, in, end - begin, in, static_cast<Unit*>(forward) + begin * units_of<T>(in));
-  pack_columns<T>(weight + begin * in, in, end - begin, in,
-                  static_cast<Unit*>(backward) + begin / unit_elements<T> * tile_columns, out_units * tile_columns);
+  pack_columns<T>(weight + begin * in, in, end - begin, in, static_cast<Unit*>(backward) + first * tile_columns, units,
+                  out_units * tile_columns);
 }
 
 template <class T>
@@ -152,7 +153,7 @@ void fill(Kernels& kernels) {
 }  // namespace
 
 void fill_linear(Kernels& kernels, DType precision) {
-  precision == DType::fp32 ? fill<float>(kernels) : fill<bf16>(kernels);
+  for_precision(precision, [&](auto element) { fill<decltype(element)>(kernels); });
 }
 
 }  // namespace aot::cpu::AOT_ISA

@@ -92,8 +92,10 @@ void lstm_backward(Scratch& scratch, RnnShape shape, const void* packed, void* g
 }  // namespace
 
 void fill_lstm(Kernels& kernels, DType precision) {
-  kernels.lstm_forward = precision == DType::fp32 ? lstm_forward<float> : lstm_forward<bf16>;
-  kernels.lstm_backward = precision == DType::fp32 ? lstm_backward<float> : lstm_backward<bf16>;
+  for_precision(precision, [&](auto element) {
+    kernels.lstm_forward = lstm_forward<decltype(element)>;
+    kernels.lstm_backward = lstm_backward<decltype(element)>;
+  });
 }
 
 }  // namespace aot::cpu::AOT_ISA

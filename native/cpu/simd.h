@@ -15,7 +15,9 @@
 
 namespace aot::cpu::AOT_ISA {
 
-#if defined(__AVX512F__)
+#if defined(__AMX_BF16__)
+inline constexpr int W = 16, tile_rows = 32;  // two tiles each way, bf16 alone: fp32 has no tiles
+#elif defined(__AVX512F__)
 inline constexpr int W = 16, tile_rows = 8;
 #elif defined(__AVX2__)
 inline constexpr int W = 8, tile_rows = 6;

@@ -60,9 +60,11 @@ class Model {
 // for a key that is missing, unknown or wrong.
 std::unique_ptr<Model> make_model(const std::string& model, const ModelParams& params, DType precision);
 
-// The values a parameter starts with, [rows*cols], equal on every backend: element i is made from the word i%4 of the
-// Philox block {i/4, 0, init_site | id}. Uniform: bound * (2u - 1) with u = (word + 1/2)/2^32; normal: Box-Muller on
-// the words of a pair, cosine for the even element, sine for the odd.
-std::vector<float> initial_values(const ParameterTable& table, ParameterId id, uint64_t seed);
+// The values a parameter starts with, elements [begin, begin + count) of [rows*cols], equal on every backend: element i
+// is made from the word i%4 of the Philox block {i/4, 0, init_site | id}. begin is a multiple of 4. Uniform: bound *
+// (2u - 1) with u = (word + 1/2)/2^32; normal: Box-Muller on the words of a pair, cosine for the even element, sine for
+// the odd.
+std::vector<float> initial_values(const ParameterTable& table, ParameterId id, uint64_t seed, int64_t begin,
+                                  int64_t count);
 
 }  // namespace aot

@@ -20,8 +20,15 @@ Engine::Engine(const EngineOptions& options) : options_(options) {
 std::unique_ptr<Engine> Engine::create(const EngineOptions& options) {
   std::unique_ptr<Engine> engine(new Engine(options));
   if (options.weights.empty()) {
+    constexpr int64_t piece = int64_t{1} << 20;  // small beside the model
     for (ParameterId id = 0; id < engine->table().count(); id++) {
-      engine->write(Block::weights, id, initial_values(engine->table(), id, options.seed));
+      const Parameter& parameter = engine->table()[id];
+      for (int64_t first = 0; first < parameter.size(); first += piece) {
+        const std::vector<float> values =
+            initial_values(engine->table(), id, options.seed, first, std::min(piece, parameter.size() - first));
+        engine->backend_->write(Block::weights, parameter.offset + first, static_cast<int64_t>(values.size()),
+                                values.data());
+      }
     }
     engine->backend_->weights_changed();
   } else {

@@ -1,6 +1,7 @@
 /** The planted mistakes of mutations.test.ts, room by room. */
 
 import { inFile, type Mutation } from './mutation.js'
+import { amx } from './mutations_amx.js'
 import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
 import { recurrent } from './mutations_recurrent.js'
@@ -544,6 +545,7 @@ export const mutations: readonly Mutation[] = [
   ...data,
   ...ops,
   ...recurrent,
+  ...amx,
   ...cuda,
   ...engine,
   ...training,

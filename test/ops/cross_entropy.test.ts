@@ -19,6 +19,8 @@ const shapes: NativeOpShape[] = [
   { batch: 2, window: 36, width: 16, vocabulary: 257 },
   { batch: 1, window: 9, width: 38, vocabulary: 1000 },
   { batch: 1, window: 270, width: 15, vocabulary: 300 },
+  // More rows than the cpu takes as one block.
+  { batch: 1, window: 1030, width: 3, vocabulary: 40 },
   // On the emulated device the logits exist for a part of the rows at a time.
   { batch: 2, window: 260, width: 8, vocabulary: 1000 },
 ]

@@ -1,7 +1,7 @@
 import test from 'ava'
 import type { NativeOpShape } from '../../ts/native.js'
 import { devices } from '../devices.js'
-import { assertGradient, compareWithReference, dot, makeInputs, normal, runOp } from './harness.js'
+import { assertGradient, compareWithReference, dot, makeInputs, normal, precisions, runners, runOp } from './harness.js'
 
 const shapes: NativeOpShape[] = [
   { batch: 1, window: 1, width: 1, out: 1 },
@@ -11,6 +11,7 @@ const shapes: NativeOpShape[] = [
   { batch: 2, window: 64, width: 48, out: 144 },
   { batch: 1, window: 9, width: 380, out: 31 },
   { batch: 1, window: 70, width: 192, out: 130 },
+  { batch: 1, window: 50, width: 40, out: 20 },
   // On a GPU large tiles, sums split in two, and parts of the rows where a library makes the sums.
   { batch: 2, window: 128, width: 64, out: 128 },
 ]
@@ -30,6 +31,41 @@ for (const name of [
     compareWithReference(t, name, shapes, { rate: 0.3, site: 2, seed: 5, minibatch: 9, firstRow: 3 })
   })
 }
+
+test('what is not finite stays in its row and column', (t) => {
+  // The last units of a row or of a panel must not bring in what lies behind them, not even times zero.
+  const check = (name: string, output: string, shape: NativeOpShape, input: number, at: number, bad: number[]) => {
+    for (const precision of precisions) {
+      const inputs = makeInputs(name, shape)
+      const clean = inputs.map((values) => values.slice())
+      ;(inputs[input] as Float32Array)[at] = Number.NaN
+      for (const runner of runners) {
+        const want = runner.run(precision, name, shape, clean)[output] as Float32Array
+        const got = runner.run(precision, name, shape, inputs)[output] as Float32Array
+        const label = `${runner.name} ${precision} ${name} ${JSON.stringify(shape)}`
+        t.deepEqual(
+          Array.from(got, (_, i) => i).filter((i) => !Object.is(got[i], want[i])),
+          bad,
+          label,
+        )
+        t.true(
+          bad.every((i) => Number.isNaN(got[i])),
+          label,
+        )
+      }
+    }
+  }
+  for (const width of [3, 38, 48, 70, 380]) {
+    const [n, out] = [37, 40]
+    const shape = { window: n, width, out }
+    const row = (r: number, size: number) => Array.from({ length: size }, (_, i) => r * size + i)
+    const column = (c: number, rows: number, size: number) => Array.from({ length: rows }, (_, i) => i * size + c)
+    check('linear_forward', 'y_fp32', shape, 0, 34 * width, row(34, out))
+    check('linear_forward', 'y_fp32', shape, 1, 32 * width, column(32, n, out))
+    check('linear_backward_weight', 'weight', shape, 0, 5 * out + 17, row(17, width))
+    check('linear_backward_weight', 'weight', shape, 1, 36 * width + 1, column(1, out, width))
+  }
+})
 
 for (const device of devices) {
   const shape = { batch: 2, window: 3, width: 10, out: 7 }

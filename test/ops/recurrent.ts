@@ -19,6 +19,7 @@ export const shapes: NativeOpShape[] = [
   { batch: 2, window: 12, width: 16 },
   { batch: 5, window: 4, width: 38 },
   { batch: 9, window: 3, width: 64 },
+  { batch: 21, window: 2, width: 24 },
 ]
 
 export const cells: Cell[] = [
