@@ -60,8 +60,8 @@ test('what is not finite stays in its row and column', (t) => {
     const shape = { window: n, width, out }
     const row = (r: number, size: number) => Array.from({ length: size }, (_, i) => r * size + i)
     const column = (c: number, rows: number, size: number) => Array.from({ length: rows }, (_, i) => i * size + c)
-    check('linear_forward', 'y_fp32', shape, 0, 34 * width, row(34, out))
-    check('linear_forward', 'y_fp32', shape, 1, 32 * width, column(32, n, out))
+    check('linear_forward_fp32', 'y', shape, 0, 34 * width, row(34, out))
+    check('linear_forward_fp32', 'y', shape, 1, 32 * width, column(32, n, out))
     check('linear_backward_weight', 'weight', shape, 0, 5 * out + 17, row(17, width))
     check('linear_backward_weight', 'weight', shape, 1, 36 * width + 1, column(1, out, width))
   }
