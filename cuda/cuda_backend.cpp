@@ -76,6 +76,7 @@ CudaBackend::CudaBackend(const std::string& device, const ParameterTable& table,
   context_.workspace = &workspace_;
   context_.cublaslt = cublaslt_.get();
   context_.multiprocessors = properties_.multiprocessors;
+  context_.l2_bytes = properties_.l2_bytes;
   context_.logits_bytes = properties_.logits_bytes;
   context_.sums_bytes = properties_.sums_bytes;
   context_.recurrence = recurrence();

@@ -39,6 +39,7 @@ class CudaBackend final : public Backend {
   void fold_gradients() override {}  // there is but one lane
   Ticket optimizer_step(const AdamW& adamw, double* norm) override;
   void resume() override;
+  size_t peak_memory() const override { return DeviceMemory::peak(); }
 
  private:
   // A batch on its way: PassArguments, then inputs, targets and the rows sorted by input id, each [tokens].

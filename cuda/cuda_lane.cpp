@@ -29,6 +29,11 @@ void CudaLane::begin(const Pass& pass, const PassArguments* arguments, const int
   arguments_ = arguments;
   order_ = order;
   arena_ = Arena(arena, arena_bytes);
+  stamped_ = 0;
+}
+
+CudaLane::~CudaLane() {
+  for (Event event : events_) destroy_event(event);
 }
 
 const void* CudaLane::matmul_weights(ParameterId id) const {
@@ -129,6 +134,10 @@ void CudaLane::linear_gelu_forward(Tensor x, ParameterId weight, ParameterId bia
   product.then = Product::Then::gelu;
   product.aux = derivative.data;
   multiply(context_, product);
+}
+
+void CudaLane::copy(Tensor x, Tensor y) {
+  cuda::copy(y.data, x.data, static_cast<size_t>(x.size()) * sizeof(float), context_.stream);
 }
 
 void CudaLane::dropout_forward(const Slice& slice, Tensor x, Dropout dropout, Tensor y) {
@@ -252,10 +261,10 @@ void CudaLane::transfer(void* device, size_t bytes, bool to_device,
     char* place = static_cast<char*>(device) + at;
     if (to_device) {
       piece(pinned, at, count);
-      copy(place, pinned, count, context_.stream);
+      cuda::copy(place, pinned, count, context_.stream);
       synchronize(context_.stream);
     } else {
-      copy(pinned, place, count, context_.stream);
+      cuda::copy(pinned, place, count, context_.stream);
       synchronize(context_.stream);
       piece(pinned, at, count);
     }
@@ -288,6 +297,27 @@ void CudaLane::download(Tensor from, float* host) {
     const auto* halves = reinterpret_cast<const uint16_t*>(pinned);
     for (size_t i = 0; i < bytes / 2; i++) host[at / 2 + i] = from_bf16(halves[i]);
   });
+}
+
+// --- time --------------------------------------------------------------------------------------------------------
+
+int CudaLane::stamp() {
+  if (stamped_ == events_.size()) events_.push_back(create_event());
+  record(events_[stamped_], context_.stream);
+  return static_cast<int>(stamped_++);
+}
+
+double CudaLane::seconds_between(int from, int to) {
+  const Event first = events_.at(static_cast<size_t>(from)), last = events_.at(static_cast<size_t>(to));
+  synchronize(last);
+  return static_cast<double>(elapsed_ms(first, last)) / 1000;
+}
+
+void CudaLane::flush_cache() {
+  // Twice the cache: lines go in no strict order.
+  if (!flushed_.data())
+    flushed_ = DeviceMemory(static_cast<size_t>(2 * context_.l2_bytes), "the flushing of the cache");
+  fill(flushed_.data(), 0, flushed_.bytes(), context_.stream);
 }
 
 }  // namespace aot::cuda

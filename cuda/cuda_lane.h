@@ -1,5 +1,7 @@
 // defines: aot::cuda::CudaLane
 #pragma once
+#include <vector>
+
 #include "backend/backend.h"
 #include "kernels.h"
 
@@ -11,6 +13,9 @@ class CudaLane final : public Lane {
   // bf16_weights: null in fp32.
   CudaLane(const Context& context, const ParameterTable& table, float* weights, void* bf16_weights, float* gradients,
            DType precision);
+  ~CudaLane() override;
+  CudaLane(const CudaLane&) = delete;
+  CudaLane& operator=(const CudaLane&) = delete;
 
   // arguments and order (the batch's rows sorted by token): device memory.
   void begin(const Pass& pass, const PassArguments* arguments, const int32_t* order, void* arena, size_t arena_bytes);
@@ -29,6 +34,7 @@ class CudaLane final : public Lane {
                                          Tensor residual, Dropout dropout, Tensor out, ParameterId norm_weight,
                                          ParameterId norm_bias, Tensor y, Tensor stats) override;
   void linear_gelu_forward(Tensor x, ParameterId weight, ParameterId bias, Tensor y, Tensor derivative) override;
+  void copy(Tensor x, Tensor y) override;
   void dropout_forward(const Slice& slice, Tensor x, Dropout dropout, Tensor y) override;
   void dropout_backward(const Slice& slice, Tensor dout, Dropout dropout, ParameterId bias, Tensor dy) override;
   void linear_backward_input(Tensor dy, ParameterId weight, Tensor dx) override;
@@ -52,6 +58,9 @@ class CudaLane final : public Lane {
   void lm_head_logits(Tensor y, ParameterId weight, float* host_logits) override;
   void upload(const float* host, Tensor to) override;
   void download(Tensor from, float* host) override;
+  int stamp() override;
+  double seconds_between(int from, int to) override;
+  void flush_cache() override;
 
   // Between host memory of any kind and device memory; return when done.
   void write_floats(const float* host, int64_t count, float* to);
@@ -76,6 +85,9 @@ class CudaLane final : public Lane {
   const PassArguments* arguments_ = nullptr;
   const int32_t* order_ = nullptr;
   PinnedMemory staging_;
+  std::vector<Event> events_;  // of stamps; the first `stamped_` in this pass
+  size_t stamped_ = 0;
+  DeviceMemory flushed_;
 };
 
 }  // namespace aot::cuda

@@ -66,6 +66,7 @@ struct Context {
   Workspace* workspace = nullptr;
   CublasLt* cublaslt = nullptr;  // null: the built-in products
   int multiprocessors = 1;
+  int64_t l2_bytes = 0;
   size_t logits_bytes = 512 << 20, sums_bytes = 32 << 20;  // of DeviceProperties
   Recurrence recurrence = Recurrence::fitting;
 };

@@ -4,6 +4,7 @@
 // emulate/runtime.cpp over the host. Every function throws aot::Error (AOT_DEVICE, AOT_MEMORY) and leaves the process
 // usable. Calls are for the device that select_device() named last on this thread.
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -79,7 +80,7 @@ class DeviceMemory {
  public:
   DeviceMemory() = default;
   // what: for the error, "the weights".
-  DeviceMemory(size_t bytes, const char* what) : data_(allocate_device(bytes, what)), bytes_(bytes) {}
+  DeviceMemory(size_t bytes, const char* what) : data_(allocate_device(bytes, what)), bytes_(bytes) { count(bytes); }
   DeviceMemory(DeviceMemory&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
   DeviceMemory& operator=(DeviceMemory&& other) noexcept {
@@ -87,12 +88,24 @@ class DeviceMemory {
     std::swap(bytes_, other.bytes_);
     return *this;
   }
-  ~DeviceMemory() { free_device(data_); }
+  ~DeviceMemory() {
+    free_device(data_);
+    held_ -= bytes_;
+  }
   void* data() const { return data_; }
   float* floats() const { return static_cast<float*>(data_); }
   size_t bytes() const { return bytes_; }
+  // The most bytes that this process held at a time, on all devices.
+  static size_t peak() { return peak_; }
 
  private:
+  static void count(size_t bytes) {
+    const size_t held = held_ += bytes;
+    for (size_t peak = peak_; held > peak && !peak_.compare_exchange_weak(peak, held);) {
+    }
+  }
+
+  static inline std::atomic<size_t> held_{0}, peak_{0};
   void* data_ = nullptr;
   size_t bytes_ = 0;
 };

@@ -207,6 +207,15 @@ export interface NativeTensor {
   data: Float32Array
 }
 
+export interface NativeProfile {
+  /** Of the whole step. */
+  seconds: number
+  /** That worked at the same time: the ops' seconds are those of all of them. */
+  lanes: number
+  /** FLOPs and bytes as the table of ops counts them. */
+  ops: { name: string; calls: number; seconds: number; flops: number; bytes: number }[]
+}
+
 /** Calls on one engine run one after the other, in the order in which they were made. */
 export interface NativeEngine {
   /** The options it was made with, resolved. */
@@ -228,6 +237,10 @@ export interface NativeEngine {
   evaluateFrom(loader: NativeBatchLoader): Promise<{ losses: Float32Array }>
   /** Rejects with AOT_NUMERIC, weights untouched, when the norm is not finite. */
   optimizerStep(options: { lr: number; clip: number }): Promise<{ gradNorm: number }>
+  /** A minibatch and an optimizer step with lr 0, op by op. */
+  profile(inputs: Int32Array, targets: Int32Array, batch: number): Promise<NativeProfile>
+  /** Bytes that were allocated on the device at a time; 0 where it works in the process's own memory. */
+  readonly peakDeviceMemory: number
   parameters(): [string, NativeTensor][]
   gradients(): [string, NativeTensor][]
   /** Writes model.safetensors and optimizer.safetensors into an existing folder. */
@@ -335,6 +348,18 @@ export interface NativeOps {
     inputs: Float32Array[],
     options?: NativeOpOptions,
   ): Record<string, Float32Array>
+  /**
+   * Seconds of each repeat of an op on values of its own making, for about `seconds`, as the device's clock has them:
+   * native/backend/op_run.h says what is repeated.
+   */
+  timeOp(
+    device: string,
+    precision: 'fp32' | 'bf16',
+    op: string,
+    shape: NativeOpShape,
+    seconds: number,
+    options?: NativeOpOptions,
+  ): Promise<{ samples: Float64Array; device: string }>
   /** Best first. */
   availableIsas(): string[]
   /** How the emulated device runs kernels from now on: only in its own addon (nativeFor). */

@@ -97,7 +97,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
          InstanceMethod("forward", &EngineWrap::forward), InstanceMethod("accumulate", &EngineWrap::accumulate),
          InstanceMethod("accumulateFrom", &EngineWrap::accumulate_from),
          InstanceMethod("evaluate", &EngineWrap::evaluate), InstanceMethod("evaluateFrom", &EngineWrap::evaluate_from),
-         InstanceMethod("optimizerStep", &EngineWrap::optimizer_step),
+         InstanceMethod("optimizerStep", &EngineWrap::optimizer_step), InstanceMethod("profile", &EngineWrap::profile),
+         InstanceAccessor("peakDeviceMemory", &EngineWrap::peak_device_memory, nullptr),
          InstanceMethod("parameters", &EngineWrap::parameters), InstanceMethod("gradients", &EngineWrap::gradients),
          InstanceMethod("save", &EngineWrap::save), InstanceMethod("generate", &EngineWrap::generate),
          InstanceMethod("nextToken", &EngineWrap::next_token), InstanceMethod("close", &EngineWrap::close)});
@@ -292,6 +293,36 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
           },
           loss_object);
     });
+  }
+
+  Napi::Value profile(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      auto inputs = ids_argument(info[0], "inputs"), targets = ids_argument(info[1], "targets");
+      const int64_t batch = batch_argument(info[2]);
+      return enqueue(
+          info.Env(), [=](Engine& engine) { return engine.profile(inputs, targets, batch); },
+          [](Napi::Env env, const Profile& profile) {
+            Napi::Object result = Napi::Object::New(env);
+            result.Set("seconds", profile.seconds);
+            result.Set("lanes", profile.lanes);
+            Napi::Array ops = Napi::Array::New(env);
+            for (const auto& [name, share] : profile.ops) {
+              Napi::Object op = Napi::Object::New(env);
+              op.Set("name", name);
+              op.Set("calls", static_cast<double>(share.calls));
+              op.Set("seconds", share.seconds);
+              op.Set("flops", share.flops);
+              op.Set("bytes", share.bytes);
+              ops.Set(ops.Length(), op);
+            }
+            result.Set("ops", ops);
+            return result;
+          });
+    });
+  }
+  Napi::Value peak_device_memory(const Napi::CallbackInfo& info) {
+    return getter(info,
+                  [&](Napi::Env env) { return Napi::Number::New(env, static_cast<double>(engine_->peak_memory())); });
   }
 
   Napi::Value evaluate(const Napi::CallbackInfo& info) {

@@ -1,7 +1,7 @@
-// Single ops, for tests and benchmarks: listOps(), opCost(), runOp(), availableIsas().
+// Single ops, for tests and benchmarks: listOps(), opCost(), runOp(), timeOp(), availableIsas().
 #include "addon/addon.h"
 #include "backend/gpu_backend.h"
-#include "backend/op_table.h"
+#include "backend/op_run.h"
 #include "cpu/isa.h"
 
 namespace aot::addon {
@@ -107,6 +107,20 @@ OpOptions options_argument(const Napi::Object& object) {
   return options;
 }
 
+void read_backend_options(const Napi::Object& options, BackendOptions& backend_options) {
+  const Napi::Value threads = optional_value(options, "threads");
+  backend_options.threads = is_given(threads) ? static_cast<int>(integer_argument(threads, "threads", 1, 1024)) : 2;
+  const Napi::Value sequences = optional_value(options, "sliceSequences");
+  if (is_given(sequences)) {
+    backend_options.slice_sequences = static_cast<int>(integer_argument(sequences, "sliceSequences", 1, 1 << 20));
+  }
+}
+
+std::string isa_argument(const Napi::Object& options) {
+  const Napi::Value isa = optional_value(options, "isa");
+  return is_given(isa) ? string_argument(isa, "isa") : "";
+}
+
 Napi::Value run_op_js(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guard(env, [&]() -> Napi::Value {
@@ -127,13 +141,8 @@ Napi::Value run_op_js(const Napi::CallbackInfo& info) {
       inputs.emplace_back(values.Data(), values.Data() + values.ElementLength());
     }
     const Napi::Object options = is_given(info[5]) ? object_argument(info[5], "options") : Napi::Object::New(env);
-    const Napi::Value threads = optional_value(options, "threads"), isa = optional_value(options, "isa");
-    backend_options.threads = is_given(threads) ? static_cast<int>(integer_argument(threads, "threads", 1, 1024)) : 2;
-    const Napi::Value sequences = optional_value(options, "sliceSequences");
-    if (is_given(sequences)) {
-      backend_options.slice_sequences = static_cast<int>(integer_argument(sequences, "sliceSequences", 1, 1 << 20));
-    }
-    const cpu::IsaOverride isa_override(is_given(isa) ? string_argument(isa, "isa") : "");
+    read_backend_options(options, backend_options);
+    const cpu::IsaOverride isa_override(isa_argument(options));
     const auto outputs = run_op(op, device, backend_options, shape, inputs, options_argument(options));
     Napi::Object result = Napi::Object::New(env);
     for (const auto& [name, values] : outputs) {
@@ -142,6 +151,35 @@ Napi::Value run_op_js(const Napi::CallbackInfo& info) {
       result.Set(name, copy);
     }
     return result;
+  });
+}
+
+Napi::Value time_op_js(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&]() -> Napi::Value {
+    const std::string device = string_argument(info[0], "device");
+    BackendOptions backend_options;
+    backend_options.precision = precision_argument(info[1]);
+    const Op& op = find_op(string_argument(info[2], "op"));
+    const OpShape shape = shape_argument(info[3]);
+    const double budget = number_argument(info[4], "seconds");
+    if (!(budget >= 0 && budget <= 3600)) fail(ErrorCode::config, "seconds must be from 0 to 3600");
+    const Napi::Object options = is_given(info[5]) ? object_argument(info[5], "options") : Napi::Object::New(env);
+    read_backend_options(options, backend_options);
+    return run_async(
+        env,
+        [=, &op, isa = isa_argument(options), op_options = options_argument(options)] {
+          const cpu::IsaOverride isa_override(isa);
+          return time_op(op, device, backend_options, shape, op_options, budget);
+        },
+        [](Napi::Env settled, const OpTimes& times) -> Napi::Value {
+          Napi::Object result = Napi::Object::New(settled);
+          Napi::Float64Array samples = Napi::Float64Array::New(settled, times.seconds.size());
+          std::copy(times.seconds.begin(), times.seconds.end(), samples.Data());
+          result.Set("samples", samples);
+          result.Set("device", times.device);
+          return result;
+        });
   });
 }
 
@@ -188,6 +226,7 @@ void export_ops(Napi::Env env, Napi::Object exports) {
   exports.Set("listOps", Napi::Function::New(env, list_ops, "listOps"));
   exports.Set("opCost", Napi::Function::New(env, op_cost, "opCost"));
   exports.Set("runOp", Napi::Function::New(env, run_op_js, "runOp"));
+  exports.Set("timeOp", Napi::Function::New(env, time_op_js, "timeOp"));
   exports.Set("setEmulation", Napi::Function::New(env, set_emulation_js, "setEmulation"));
   exports.Set("availableIsas", Napi::Function::New(env, available_isas_js, "availableIsas"));
 }

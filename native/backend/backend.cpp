@@ -1,6 +1,7 @@
 #include "backend/backend.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace aot {
 
@@ -18,6 +19,16 @@ void Lane::download(Tensor from, float* host) {
   } else {
     std::transform(from.b16(), from.b16() + from.size(), host, from_bf16);
   }
+}
+
+int Lane::stamp() {
+  using Seconds = std::chrono::duration<double>;
+  stamps_.push_back(Seconds(std::chrono::steady_clock::now().time_since_epoch()).count());
+  return static_cast<int>(stamps_.size()) - 1;
+}
+
+double Lane::seconds_between(int from, int to) {
+  return stamps_.at(static_cast<size_t>(to)) - stamps_.at(static_cast<size_t>(from));
 }
 
 }  // namespace aot

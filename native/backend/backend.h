@@ -62,7 +62,7 @@ struct Dropout {
 class Lane {
  public:
   virtual ~Lane() = default;
-  Arena& arena() { return arena_; }  // this lane's workspace; the pass starts by resetting it
+  virtual Arena& arena() { return arena_; }  // this lane's workspace; the pass starts by resetting it
 
   // x[n,C] (fp32 or act) = dropout(token[input] + position[first_position + t]); dropout index: global row-major over
   // [B,T,C]. A model without positions gives no_parameter.
@@ -94,6 +94,8 @@ class Lane {
   // h * (1 + erf(h/sqrt 2))/2.
   virtual void linear_gelu_forward(Tensor x, ParameterId weight, ParameterId bias, Tensor y, Tensor derivative) = 0;
 
+  // y[n,C] fp32 = x[n,C] fp32: what the memory gives, for benchmarks.
+  virtual void copy(Tensor x, Tensor y) = 0;
   // y[n,C] = x with dropout, both fp32 or both act, maybe in one place. It is its own backward pass.
   virtual void dropout_forward(const Slice& slice, Tensor x, Dropout dropout, Tensor y) = 0;
   // dy[n,C] act = dropout's backward of dout[n,C] fp32 (mask and scale made again); adds dy's column sums to bias's
@@ -156,11 +158,22 @@ class Lane {
   virtual void upload(const float* host, Tensor to);
   virtual void download(Tensor from, float* host);
 
-  const Pass& pass() const { return *pass_; }
+  // Notes the moment at which what was issued so far is done, and gives its number, from 0 in every pass. Not in passes
+  // that have a name (Pass::graph).
+  virtual int stamp();
+  // Seconds from one moment to a later one, as the device's clock has it. After the pass, before the next one; waits
+  // for the work where a device works ahead.
+  virtual double seconds_between(int from, int to);
+  // Drives what was read or written before out of a GPU's second-level cache. A cpu's lanes live on what is in their
+  // caches: nothing is done there.
+  virtual void flush_cache() {}
+
+  virtual const Pass& pass() const { return *pass_; }
 
  protected:
   Arena arena_;
   const Pass* pass_ = nullptr;
+  std::vector<double> stamps_;  // seconds
 };
 
 // The four blocks of a replica, each `table.block_size()` floats.
@@ -223,6 +236,11 @@ class Backend {
   virtual Ticket optimizer_step(const AdamW& adamw, double* norm) = 0;
   // Lets steps go on after one that was not finite.
   virtual void resume() = 0;
+
+  // Lanes that work at the same time.
+  virtual int lanes() const { return 1; }
+  // The most bytes that were allocated on the device so far; 0 for one that works in the process's own memory.
+  virtual size_t peak_memory() const { return 0; }
 
  protected:
   explicit Backend(const ParameterTable& table) : table_(&table) {}

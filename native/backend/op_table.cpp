@@ -1,7 +1,6 @@
 #include "backend/op_table.h"
 
-#include <cmath>
-#include <utility>
+#include <algorithm>
 
 #include "backend/error.h"
 
@@ -13,8 +12,22 @@ using Role = OpRole;
 Tensor get(const OpArguments& arguments, const char* name) { return arguments.tensors.at(name); }
 ParameterId id(const OpArguments& arguments, const char* name) { return arguments.parameters.at(name); }
 
+void linear_forward(Lane& lane, const Slice&, const OpArguments& a) {
+  lane.linear_forward(get(a, "x"), id(a, "weight"), id(a, "bias"), get(a, "y"));
+}
+void linear_backward_input(Lane& lane, const Slice&, const OpArguments& a) {
+  lane.linear_backward_input(get(a, "dy"), id(a, "weight"), get(a, "dx"));
+}
+
 std::vector<Op> make_table() {
   return {
+      {"copy",
+       {{"x", Role::fp32, "n", "C"}},
+       {{"y", Role::fp32, "n", "C"}},
+       "1",
+       false,
+       "0",
+       [](Lane& lane, const Slice&, const OpArguments& a) { lane.copy(get(a, "x"), get(a, "y")); }},
       {"embedding_forward",
        {{"inputs", Role::inputs, "B", "T"}, {"token", Role::vector, "V", "C"}, {"position", Role::vector, "T", "C"}},
        {{"x", Role::fp32, "n", "C"}},
@@ -80,14 +93,18 @@ std::vector<Op> make_table() {
        }},
       {"linear_forward",
        {{"x", Role::activation, "n", "C"}, {"weight", Role::weight, "O", "C"}, {"bias", Role::vector, "1", "O"}},
-       {{"y", Role::activation, "n", "O"}, {"y_fp32", Role::fp32, "n", "O"}},
+       {{"y", Role::activation, "n", "O"}},
        "C",
        false,
        "nOC",
-       [](Lane& lane, const Slice&, const OpArguments& a) {
-         lane.linear_forward(get(a, "x"), id(a, "weight"), id(a, "bias"), get(a, "y"));
-         lane.linear_forward(get(a, "x"), id(a, "weight"), id(a, "bias"), get(a, "y_fp32"));
-       }},
+       linear_forward},
+      {"linear_forward_fp32",
+       {{"x", Role::activation, "n", "C"}, {"weight", Role::weight, "O", "C"}, {"bias", Role::vector, "1", "O"}},
+       {{"y", Role::fp32, "n", "O"}},
+       "C",
+       false,
+       "nOC",
+       linear_forward},
       {"linear_residual_forward",
        {{"x", Role::activation, "n", "C"},
         {"weight", Role::weight, "O", "C"},
@@ -127,14 +144,22 @@ std::vector<Op> make_table() {
          lane.linear_gelu_forward(get(a, "x"), id(a, "weight"), id(a, "bias"), get(a, "y"), get(a, "derivative"));
        }},
       {"dropout_forward",
-       {{"x", Role::activation, "n", "C"}, {"x_fp32", Role::fp32, "n", "C"}},
-       {{"y", Role::activation, "n", "C"}, {"x_fp32", Role::fp32, "n", "C"}},
+       {{"x", Role::activation, "n", "C"}},
+       {{"y", Role::activation, "n", "C"}},
        "1",
        false,
        "nC",
        [](Lane& lane, const Slice& slice, const OpArguments& a) {
          lane.dropout_forward(slice, get(a, "x"), a.dropout(), get(a, "y"));
-         lane.dropout_forward(slice, get(a, "x_fp32"), a.dropout(), get(a, "x_fp32"));
+       }},
+      {"dropout_forward_fp32",
+       {{"x", Role::fp32, "n", "C"}},
+       {{"x", Role::fp32, "n", "C"}},
+       "1",
+       false,
+       "nC",
+       [](Lane& lane, const Slice& slice, const OpArguments& a) {
+         lane.dropout_forward(slice, get(a, "x"), a.dropout(), get(a, "x"));
        }},
       {"dropout_backward",
        {{"bias", Role::vector, "1", "C"}, {"dout", Role::fp32, "n", "C"}},
@@ -147,14 +172,18 @@ std::vector<Op> make_table() {
        }},
       {"linear_backward_input",
        {{"dy", Role::activation, "n", "O"}, {"weight", Role::weight, "O", "C"}},
-       {{"dx", Role::activation, "n", "C"}, {"dx_fp32", Role::fp32, "n", "C"}},
+       {{"dx", Role::activation, "n", "C"}},
        "O",
        false,
        "nOC",
-       [](Lane& lane, const Slice&, const OpArguments& a) {
-         lane.linear_backward_input(get(a, "dy"), id(a, "weight"), get(a, "dx"));
-         lane.linear_backward_input(get(a, "dy"), id(a, "weight"), get(a, "dx_fp32"));
-       }},
+       linear_backward_input},
+      {"linear_backward_input_fp32",
+       {{"dy", Role::activation, "n", "O"}, {"weight", Role::weight, "O", "C"}},
+       {{"dx", Role::fp32, "n", "C"}},
+       "O",
+       false,
+       "nOC",
+       linear_backward_input},
       {"linear_gelu_backward_input",
        {{"dy", Role::activation, "n", "O"},
         {"weight", Role::weight, "O", "C"},
@@ -185,7 +214,7 @@ std::vector<Op> make_table() {
        {{"out", Role::activation, "n", "C"}, {"lse", Role::fp32, "BH", "T"}},
        "TC",
        true,
-       "nTC",
+       "2PC",
        [](Lane& lane, const Slice& slice, const OpArguments& a) {
          lane.attention_forward(slice, get(a, "qkv"), static_cast<int>(a.shape.heads), a.dropout(), get(a, "out"),
                                 get(a, "lse"));
@@ -198,7 +227,7 @@ std::vector<Op> make_table() {
        {{"dqkv", Role::activation, "n", "3C"}},
        "TC",
        true,
-       "3nTC",
+       "5PC",
        [](Lane& lane, const Slice& slice, const OpArguments& a) {
          lane.attention_backward(slice, get(a, "qkv"), get(a, "out"), get(a, "lse"), static_cast<int>(a.shape.heads),
                                  a.dropout(), get(a, "dout"), get(a, "dqkv"));
@@ -316,82 +345,25 @@ std::vector<Op> make_table() {
          lane.lm_head_logits(get(a, "y"), id(a, "weight"), a.host.at("logits"));
        }},
       {"adamw",
-       {{"weights", Role::host, "1", "C"},
-        {"gradients", Role::host, "1", "C"},
-        {"moment1", Role::host, "1", "C"},
-        {"moment2", Role::host, "1", "C"}},
-       {{"weights", Role::host, "1", "C"},
-        {"gradients", Role::host, "1", "C"},
-        {"moment1", Role::host, "1", "C"},
-        {"moment2", Role::host, "1", "C"},
+       {{"weights", Role::host, "n", "C"},
+        {"gradients", Role::host, "n", "C"},
+        {"moment1", Role::host, "n", "C"},
+        {"moment2", Role::host, "n", "C"}},
+       {{"weights", Role::host, "n", "C"},
+        {"gradients", Role::host, "n", "C"},
+        {"moment1", Role::host, "n", "C"},
+        {"moment2", Role::host, "n", "C"},
         {"norm", Role::host, "1", "1"}},
        "1",
        false,
-       "8C",
+       "8nC",
        nullptr},
   };
 }
 
-bool is_parameter(Role role) { return role == Role::weight || role == Role::vector; }
-bool is_tokens(Role role) { return role == Role::inputs || role == Role::targets; }
-bool is_tensor(Role role) { return role == Role::activation || role == Role::fp32; }
-
 // What each element of a tensor takes in memory.
 double element_bytes(Role role, DType precision) {
   return role == Role::activation ? static_cast<double>(size_of(precision)) : 4;
-}
-
-std::vector<int32_t> to_tokens(const Op& op, const OpTensor& tensor, const std::vector<float>& values,
-                               int64_t vocabulary) {
-  std::vector<int32_t> tokens;
-  for (float value : values) {
-    if (!(value >= 0 && value < static_cast<float>(vocabulary))) {
-      fail(ErrorCode::config, op.name + ": " + tensor.name + " must be token ids below " + std::to_string(vocabulary));
-    }
-    tokens.push_back(static_cast<int32_t>(value));
-  }
-  return tokens;
-}
-
-void check(const Op& op, const OpShape& shape, const std::vector<std::vector<float>>& inputs) {
-  for (int64_t size : {shape.batch, shape.window, shape.width, shape.out, shape.heads, shape.vocabulary}) {
-    if (size < 1 || size > 1 << 20) fail(ErrorCode::config, op.name + ": sizes must be from 1 to 1048576");
-  }
-  if (shape.width % shape.heads) fail(ErrorCode::config, op.name + ": width must be a multiple of heads");
-  if (inputs.size() != op.inputs.size()) {
-    fail(ErrorCode::config, op.name + " takes " + std::to_string(op.inputs.size()) + " inputs");
-  }
-  for (size_t i = 0; i < inputs.size(); i++) {
-    const OpTensor& tensor = op.inputs[i];
-    const int64_t size = shape.evaluate(tensor.rows) * shape.evaluate(tensor.cols);
-    if (static_cast<int64_t>(inputs[i].size()) != size) {
-      fail(ErrorCode::config, op.name + ": " + tensor.name + " must have " + std::to_string(size) + " elements");
-    }
-  }
-}
-
-std::map<std::string, std::vector<float>> run_adamw(const std::string& device, BackendOptions backend_options,
-                                                    int64_t width, const std::vector<std::vector<float>>& inputs,
-                                                    const OpOptions& options) {
-  ParameterTable table;
-  table.add("weights", {width}, {});
-  const std::unique_ptr<Backend> backend = make_backend(device, table, backend_options);
-  const std::pair<const char*, Block> blocks[] = {{"weights", Block::weights},
-                                                  {"gradients", Block::gradients},
-                                                  {"moment1", Block::moment1},
-                                                  {"moment2", Block::moment2}};
-  for (size_t i = 0; i < inputs.size(); i++) backend->write(blocks[i].second, 0, width, inputs[i].data());
-  backend->weights_changed();
-  std::map<std::string, std::vector<float>> outputs;
-  double norm = 0;
-  backend->wait(backend->optimizer_step(options.adamw, &norm));
-  outputs["norm"] = {static_cast<float>(norm)};
-  for (const auto& [name, block] : blocks) {
-    std::vector<float>& values = outputs[name];
-    values.resize(static_cast<size_t>(width));
-    backend->read(block, 0, width, values.data());
-  }
-  return outputs;
 }
 
 }  // namespace
@@ -411,6 +383,9 @@ int64_t OpShape::evaluate(const std::string& dimension) const {
         break;
       case 'C':
         product *= width;
+        break;
+      case 'P':
+        product *= batch * (window * (window + 1) / 2);
         break;
       case 'O':
         product *= out;
@@ -434,8 +409,12 @@ double Op::bytes(const OpShape& shape, DType precision) const {
   double total = 0;
   for (const std::vector<OpTensor>* tensors : {&inputs, &outputs}) {
     for (const OpTensor& tensor : *tensors) {
-      total += static_cast<double>(shape.evaluate(tensor.rows) * shape.evaluate(tensor.cols)) *
-               element_bytes(tensor.role, precision);
+      const int64_t rows = shape.evaluate(tensor.rows);
+      // Of a table of embeddings no more rows than there are tokens.
+      const bool is_table = tensor.role == Role::vector && *tensor.rows == 'V';
+      total +=
+          static_cast<double>((is_table ? std::min(rows, shape.evaluate("n")) : rows) * shape.evaluate(tensor.cols)) *
+          element_bytes(tensor.role, precision);
     }
   }
   return total;
@@ -451,103 +430,6 @@ const Op& find_op(const std::string& name) {
     if (op.name == name) return op;
   }
   fail(ErrorCode::config, "there is no op \"" + name + "\"");
-}
-
-std::map<std::string, std::vector<float>> run_op(const Op& op, const std::string& device,
-                                                 BackendOptions backend_options, const OpShape& shape,
-                                                 const std::vector<std::vector<float>>& inputs,
-                                                 const OpOptions& options) {
-  check(op, shape, inputs);
-  if (!op.run) return run_adamw(device, backend_options, shape.width, inputs, options);
-
-  ParameterTable table;
-  std::map<std::string, ParameterId> parameters;
-  for (const OpTensor& tensor : op.inputs) {
-    if (!is_parameter(tensor.role)) continue;
-    const int64_t rows = shape.evaluate(tensor.rows), cols = shape.evaluate(tensor.cols);
-    // As the models do it: lm_head's rows are padded in the blocks.
-    parameters[tensor.name] =
-        table.add(tensor.name, {rows, cols}, {}, tensor.role == Role::weight, *tensor.rows == 'V' ? 128 : 1);
-  }
-  const std::unique_ptr<Backend> backend = make_backend(device, table, backend_options);
-  std::map<std::string, const float*> given;
-  std::vector<int32_t> tokens, targets;
-  for (size_t i = 0; i < inputs.size(); i++) {
-    const OpTensor& tensor = op.inputs[i];
-    if (is_parameter(tensor.role)) {
-      backend->write(Block::weights, table[parameters[tensor.name]].offset, static_cast<int64_t>(inputs[i].size()),
-                     inputs[i].data());
-    } else if (is_tokens(tensor.role)) {
-      (tensor.role == Role::inputs ? tokens : targets) = to_tokens(op, tensor, inputs[i], shape.vocabulary);
-    } else {
-      given[tensor.name] = inputs[i].data();
-    }
-  }
-  backend->weights_changed();
-
-  std::map<std::string, std::vector<float>> outputs;
-  float* losses = nullptr;
-  for (const OpTensor& tensor : op.outputs) {
-    std::vector<float>& values = outputs[tensor.name];
-    values.resize(static_cast<size_t>(shape.evaluate(tensor.rows) * shape.evaluate(tensor.cols)));
-    if (tensor.role == Role::losses) losses = values.data();
-  }
-  // The tensors in a lane's memory, each once: one that is input and output is updated in place.
-  const auto take_tensors = [&](Arena& arena, int sequences) {
-    std::map<std::string, Tensor> tensors;
-    for (const std::vector<OpTensor>* list : {&op.inputs, &op.outputs}) {
-      for (const OpTensor& tensor : *list) {
-        if (!is_tensor(tensor.role) || tensors.contains(tensor.name)) continue;
-        tensors[tensor.name] =
-            arena.take(shape.evaluate(tensor.rows) / shape.batch * sequences, shape.evaluate(tensor.cols),
-                       tensor.role == Role::activation ? backend_options.precision : DType::fp32);
-      }
-    }
-    return tensors;
-  };
-  Arena measure;
-  take_tensors(measure, backend->slice_batch(static_cast<int>(shape.batch)));
-  backend->reserve(measure.peak());
-
-  Pass pass;
-  pass.training = options.rate > 0;
-  pass.seed = options.seed;
-  pass.minibatch = options.minibatch;
-  pass.first_row = options.first_row;
-  pass.loss_scale = options.loss_scale;
-  const Ticket ticket = backend->run(
-      pass, static_cast<int>(shape.batch), static_cast<int>(shape.window), tokens.empty() ? nullptr : tokens.data(),
-      targets.empty() ? nullptr : targets.data(), losses, [&](Lane& lane, const Slice& slice) {
-        OpArguments arguments;
-        arguments.tensors = take_tensors(lane.arena(), slice.batch);
-        arguments.parameters = parameters;
-        arguments.shape = shape;
-        arguments.options = &options;
-        const auto offset = [&](const OpTensor& tensor) {
-          return shape.evaluate(tensor.rows) / shape.batch * slice.first * shape.evaluate(tensor.cols);
-        };
-        for (const OpTensor& tensor : op.inputs) {
-          if (!is_tensor(tensor.role)) continue;
-          lane.upload(given.at(tensor.name) + offset(tensor), arguments.tensors[tensor.name]);
-        }
-        for (const OpTensor& tensor : op.outputs) {
-          if (tensor.role != Role::host) continue;
-          arguments.host[tensor.name] = outputs.at(tensor.name).data() + offset(tensor);
-        }
-        op.run(lane, slice, arguments);
-        for (const OpTensor& tensor : op.outputs) {
-          if (!is_tensor(tensor.role)) continue;
-          lane.download(arguments.tensors[tensor.name], outputs.at(tensor.name).data() + offset(tensor));
-        }
-      });
-  backend->wait(ticket);
-  for (const OpTensor& tensor : op.outputs) {
-    if (!is_parameter(tensor.role)) continue;
-    std::vector<float>& values = outputs[tensor.name];
-    backend->read(Block::gradients, table[parameters[tensor.name]].offset, static_cast<int64_t>(values.size()),
-                  values.data());
-  }
-  return outputs;
 }
 
 }  // namespace aot

@@ -1,4 +1,4 @@
-// defines: aot::Op, aot::OpTensor, aot::OpShape, aot::OpOptions, aot::op_table, aot::run_op
+// defines: aot::Op, aot::OpTensor, aot::OpShape, aot::OpOptions, aot::op_table, aot::find_op
 //
 // The table of ops: what each takes and gives, how exact it must be and what it costs. It drives the tests that compare
 // devices, the finite-difference tests and the benchmark, so that an op entered here is covered by all of them.
@@ -13,7 +13,7 @@
 namespace aot {
 
 // The sizes of a call. In the tensors' shapes: B sequences, T tokens, n = B*T, C width, O output width, H heads,
-// V vocabulary.
+// V vocabulary, P = B*T(T+1)/2 pairs of a token and one that is not after it.
 struct OpShape {
   int64_t batch = 1, window = 1, width = 1, out = 1, heads = 1, vocabulary = 1;
   // A product such as "3C" or "BH".
@@ -30,6 +30,9 @@ enum class OpRole {
   targets,     // token ids
   losses       // nats a token
 };
+inline bool is_parameter(OpRole role) { return role == OpRole::weight || role == OpRole::vector; }
+inline bool is_tokens(OpRole role) { return role == OpRole::inputs || role == OpRole::targets; }
+inline bool is_tensor(OpRole role) { return role == OpRole::activation || role == OpRole::fp32; }
 
 struct OpTensor {
   const char* name;
@@ -76,12 +79,5 @@ struct Op {
 const std::vector<Op>& op_table();
 // Throws AOT_CONFIG when there is none of that name.
 const Op& find_op(const std::string& name);
-
-// Runs an op on its own: a backend is made for it, with the op's parameters. One vector of values for each input, in
-// the table's order; the outputs by name. Throws AOT_CONFIG for values that do not fit the shape.
-std::map<std::string, std::vector<float>> run_op(const Op& op, const std::string& device,
-                                                 BackendOptions backend_options, const OpShape& shape,
-                                                 const std::vector<std::vector<float>>& inputs,
-                                                 const OpOptions& options);
 
 }  // namespace aot

@@ -37,6 +37,7 @@ class CpuBackend final : public Backend {
   void fold_gradients() override;
   Ticket optimizer_step(const AdamW& adamw, double* norm) override;
   void resume() override { failed_ = false; }
+  int lanes() const override { return pool_.size(); }
 
   // For the lanes.
   const Kernels& kernels() const { return isa_.kernels; }

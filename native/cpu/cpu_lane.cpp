@@ -1,5 +1,7 @@
 #include "cpu/cpu_lane.h"
 
+#include <cstring>
+
 #include "backend/error.h"
 #include "backend/rng.h"
 #include "cpu/cpu_backend.h"
@@ -8,6 +10,7 @@ namespace aot::cpu {
 
 void CpuLane::start(const Pass& pass, size_t workspace) {
   pass_ = &pass;
+  stamps_.clear();
   if (workspace_.size() < workspace) {
     workspace_ = MemoryBlock();
     workspace_ = MemoryBlock(workspace, "a thread's activations");
@@ -115,6 +118,8 @@ void CpuLane::linear_gelu_forward(Tensor x, ParameterId weight_id, ParameterId b
   backend_.kernels().linear_gelu_forward(scratch_, x.data, x.rows, x.cols, y.cols, backend_.packed(weight_id).forward,
                                          weight(bias), y.data, derivative.data);
 }
+
+void CpuLane::copy(Tensor x, Tensor y) { std::memcpy(y.data, x.data, static_cast<size_t>(x.size()) * sizeof(float)); }
 
 void CpuLane::dropout_forward(const Slice& slice, Tensor x, Dropout dropout, Tensor y) {
   backend_.kernels().dropout_forward(x.data, x.rows, x.cols, element_mask(slice, dropout, x.cols), y.data, y.dtype);

@@ -34,6 +34,7 @@ class CpuLane final : public Lane {
   void linear_residual_forward(const Slice& slice, Tensor x, ParameterId weight, ParameterId bias, Tensor residual,
                                Dropout dropout, Tensor out) override;
   void linear_gelu_forward(Tensor x, ParameterId weight, ParameterId bias, Tensor y, Tensor derivative) override;
+  void copy(Tensor x, Tensor y) override;
   void dropout_forward(const Slice& slice, Tensor x, Dropout dropout, Tensor y) override;
   void dropout_backward(const Slice& slice, Tensor dout, Dropout dropout, ParameterId bias, Tensor dy) override;
   void linear_backward_input(Tensor dy, ParameterId weight, Tensor dx) override;

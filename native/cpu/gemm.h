@@ -131,6 +131,9 @@ struct To {
   // >= 0: a block of a causal matrix, whose first row is this one. With A unpacked, tiles of C right of the diagonal
   // are left out; with A packed (the block's transpose), the leading zeros of the reduction are.
   int64_t causal = -1;
+  // Takes B's panels from the last to the first. By turns, a B that is used again and again and is a little larger than
+  // the cache stays there for the most part; always in one order none of it would.
+  bool from_last = false;
 };
 
 // C (+)= A B, rows ldc floats apart.
@@ -143,7 +146,8 @@ inline void multiply_to(Left a, const void* b, int64_t panel, int64_t m, int64_t
   for (int64_t begin = 0, end; begin < m; begin = end) {
     end = begin < whole ? min_of(begin + hot, whole) : m;
     shape.set(static_cast<int>(min_of(tile_rows, end - begin)), step);
-    for (int64_t column = 0; column < n; column += tile_columns) {
+    for (int64_t at = 0; at < n; at += tile_columns) {
+      const int64_t column = to.from_last ? (n - 1) / tile_columns * tile_columns - at : at;
       const int columns = static_cast<int>(min_of(tile_columns, n - column));
       for (int64_t row = begin; row < end; row += tile_rows) {
         if (!Packed && to.causal >= 0 && column > to.causal + row + tile_rows - 1) continue;

@@ -84,7 +84,7 @@ void gru_backward(Scratch& scratch, RnnShape shape, const void* packed, void* ga
         store(dh + i, d * z, lanes);
       });
     }
-    if (t > 0) carry_back(scratch, shape, 3, dhidden + t * 3 * width, packed, dstate, width);
+    if (t > 0) carry_back(scratch, shape, 3, t, dhidden + t * 3 * width, packed, dstate, width);
   }
 }
 

@@ -85,7 +85,7 @@ void lstm_backward(Scratch& scratch, RnnShape shape, const void* packed, void* g
         store(dh + i, Vec{}, lanes);
       });
     }
-    if (t > 0) carry_back(scratch, shape, 4, gates + t * 4 * width, packed, dstate, 2 * width);
+    if (t > 0) carry_back(scratch, shape, 4, t, gates + t * 4 * width, packed, dstate, 2 * width);
   }
 }
 

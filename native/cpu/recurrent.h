@@ -27,7 +27,8 @@ class HiddenShares {
     const int64_t units = units_of<T>(shape_.width);
     const Left left = left_rows(scratch_, previous, shape_.window * shape_.width, shape_.batch, shape_.width);
     multiply_to<T, false>(left, packed_, units * tile_columns, shape_.batch, columns_, units, shape_.batch, values_,
-                          stride_, {.padded = true});
+                          stride_, {.padded = true, .from_last = from_last_});
+    from_last_ = !from_last_;
   }
   const float* row(int sequence) const { return values_ + sequence * stride_; }
 
@@ -37,16 +38,17 @@ class HiddenShares {
   const int64_t columns_, stride_;
   const void* packed_;
   float* const values_;
+  bool from_last_ = false;
 };
 
-// dstate (rows `stride` floats apart) += the gradients of one token's hidden shares x weight_hh.
+// dstate (rows `stride` floats apart) += the gradients of token t's hidden shares x weight_hh.
 template <class T>
-void carry_back(Scratch& scratch, RnnShape shape, int gates, const T* dhidden, const void* packed, float* dstate,
-                int64_t stride) {
+void carry_back(Scratch& scratch, RnnShape shape, int gates, int64_t t, const T* dhidden, const void* packed,
+                float* dstate, int64_t stride) {
   const int64_t units = units_of<T>(gates * shape.width), row = gates * shape.width;
   const Left left = left_rows(scratch, dhidden, shape.window * row, shape.batch, row);
   multiply_to<T, false>(left, packed, units * tile_columns, shape.batch, shape.width, units, shape.batch, dstate,
-                        stride, {.accumulate = true});
+                        stride, {.accumulate = true, .from_last = t % 2 == 1});
 }
 
 }  // namespace aot::cpu::AOT_ISA

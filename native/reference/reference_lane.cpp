@@ -31,6 +31,7 @@ Values attention_row(const double* query, const double* keys, int64_t stride, in
 
 void ReferenceLane::begin(const Pass& pass, void* workspace, size_t bytes) {
   pass_ = &pass;
+  stamps_.clear();
   arena_ = Arena(workspace, bytes);
 }
 
@@ -191,6 +192,10 @@ void ReferenceLane::linear_gelu_forward(Tensor x, ParameterId weight, ParameterI
     store(y, i, h * cumulative);
     store(derivative, i, cumulative + h * density);
   }
+}
+
+void ReferenceLane::copy(Tensor x, Tensor y) {
+  for (int64_t i = 0; i < x.size(); i++) store(y, i, load(x, i));
 }
 
 void ReferenceLane::dropout_forward(const Slice& slice, Tensor x, Dropout dropout, Tensor y) {

@@ -1,11 +1,13 @@
 #include "train/engine.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 
 #include "backend/error.h"
 #include "backend/memory.h"
+#include "backend/op_table.h"
 
 namespace aot {
 
@@ -118,13 +120,13 @@ Engine::Pending Engine::accumulate(std::span<const int32_t> inputs, std::span<co
   pass.seed = options_.seed;
   pass.minibatch = minibatch_;
   pass.loss_scale = static_cast<float>(scale);
-  pass.graph = "loss and gradients";
+  pass.graph = profiler_ ? nullptr : "loss and gradients";
   const auto losses = std::make_shared<std::vector<float>>(inputs.size());
   const bool spoilt_before = spoilt_;
   spoilt_ = true;  // until it has gone through
-  const Ticket ticket =
-      backend_->run(pass, static_cast<int>(batch), window, inputs.data(), targets.data(), losses->data(),
-                    [&](Lane& lane, const Slice& slice) { model_->loss_backward(lane, slice); });
+  const Ticket ticket = backend_->run(
+      pass, static_cast<int>(batch), window, inputs.data(), targets.data(), losses->data(),
+      [&](Lane& lane, const Slice& slice) { model_->loss_backward(profiler_ ? profiler_->wrap(lane) : lane, slice); });
   spoilt_ = spoilt_before;
   minibatch_++;
   pending_++;
@@ -172,6 +174,36 @@ Engine::Pending Engine::optimizer_step(double lr, double clip) {
     }
     return *norm;
   };
+}
+
+Profile Engine::profile(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch) {
+  using Clock = std::chrono::steady_clock;
+  const auto seconds_since = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  Profiler profiler(table(), options_.precision);
+  const auto started = Clock::now();
+  profiler_ = &profiler;
+  Pending loss;
+  try {
+    loss = accumulate(inputs, targets, batch, 1);
+  } catch (...) {
+    profiler_ = nullptr;
+    throw;
+  }
+  profiler_ = nullptr;
+  loss();
+  Profile profile;
+  profile.lanes = backend_->lanes();
+  profile.ops = profiler.shares();
+  const auto step_started = Clock::now();
+  optimizer_step(0, 1)();
+  const Op& adamw = find_op("adamw");
+  const OpShape shape{1, 1, table().block_size()};
+  profile.ops[adamw.name] = {1, seconds_since(step_started) * profile.lanes, adamw.flops(shape),
+                             adamw.bytes(shape, options_.precision)};
+  profile.seconds = seconds_since(started);
+  return profile;
 }
 
 std::vector<float> Engine::read(Block block, ParameterId id) {

@@ -1,4 +1,4 @@
-// defines: aot::Engine, aot::EngineOptions, aot::GenerateOptions
+// defines: aot::Engine, aot::EngineOptions, aot::GenerateOptions, aot::Profile
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include "backend/backend.h"
 #include "io/safetensors.h"
 #include "models/model.h"
+#include "train/profile.h"
 
 namespace aot {
 
@@ -28,6 +29,13 @@ struct GenerateOptions {
   double temperature = 0;  // 0: greedy
   int64_t top_k = 0;       // sample from the k likeliest (and those as likely as the k-th); 0: from all
   uint64_t seed = 0;
+};
+
+// Where the time of one optimizer step of one minibatch went.
+struct Profile {
+  double seconds = 0;  // of all of it, by the host's clock
+  int lanes = 1;       // that worked at the same time: the ops' seconds are those of all of them
+  std::map<std::string, OpShare> ops;
 };
 
 // A model on a device, and everything that is done with it. Not thread-safe but for the counters: one call at a time.
@@ -61,6 +69,11 @@ class Engine {
   // Clip, AdamW, gradients to zero. The wait gives the global norm before clipping; AOT_NUMERIC when that is not
   // finite: then only the gradients are touched, by this step and by those that were issued since.
   Pending optimizer_step(double lr, double clip);
+  // One minibatch and an optimizer step that is 0 long, op by op: weights stay as they are, moments and counters do
+  // not. On a device that works ahead nothing is replayed: launches that are usually recorded once are made one by one.
+  Profile profile(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch);
+  // Bytes on the device, at most so far; 0 where the device works in the process's own memory.
+  size_t peak_memory() const { return backend_->peak_memory(); }
   // Whether calls return before the work is done, so that the next should be made before this one is waited for.
   bool works_ahead() const { return backend_->works_ahead(); }
   // Continues a prompt, which begins with the token that every window begins with (BOS), and gives the new tokens. Past
@@ -105,7 +118,8 @@ class Engine {
   size_t reserved_ = 0;       // bytes of workspace of a lane
   // The tokens whose state lies in the workspace, for decode() to go on from; empty when there is none.
   std::vector<int32_t> decoded_;
-  bool spoilt_ = false;  // the gradients hold a minibatch that failed or was not finite
+  Profiler* profiler_ = nullptr;  // set while profile() runs
+  bool spoilt_ = false;           // the gradients hold a minibatch that failed or was not finite
 };
 
 }  // namespace aot

@@ -2,6 +2,7 @@
 
 import { inFile, type Mutation } from './mutation.js'
 import { amx } from './mutations_amx.js'
+import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
 import { recurrent } from './mutations_recurrent.js'
 
@@ -549,4 +550,5 @@ export const mutations: readonly Mutation[] = [
   ...engine,
   ...training,
   ...front,
+  ...bench,
 ].sort((a, b) => Number(b.file.startsWith('ts/')) - Number(a.file.startsWith('ts/')))

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { native } from '../../ts/native.js'
-import { makeInputs } from './harness.js'
+import { makeInputs, runners } from './harness.js'
 
 const shape = { batch: 5, window: 40, width: 24, out: 20, heads: 3, vocabulary: 300 }
 
@@ -48,10 +48,19 @@ test('an op says what is wrong with its arguments', (t) => {
 })
 
 test('the table gives costs', (t) => {
-  // x 200x24, weight 20x24, bias 20, y 200x20 twice (act and fp32).
+  // x 200x24, weight 20x24, bias 20, y 200x20.
   const cost = native.opCost('linear_forward', shape, 'fp32')
-  t.deepEqual(cost, { flops: 2 * 200 * 20 * 24, bytes: 4 * (4800 + 480 + 20 + 4000 + 4000) })
+  t.deepEqual(cost, { flops: 2 * 200 * 20 * 24, bytes: 4 * (4800 + 480 + 20 + 4000) })
   t.is(native.opCost('linear_forward', shape, 'bf16').bytes, cost.bytes - 2 * (4800 + 4000))
+  t.is(native.opCost('linear_forward_fp32', shape, 'bf16').bytes, cost.bytes - 2 * 4800)
+  t.deepEqual(native.opCost('copy', { batch: 3, window: 4, width: 5 }, 'bf16'), { flops: 0, bytes: 2 * 4 * 60 })
+  // Of 40 keys a token attends to those up to itself: 5 sequences of 40*41/2 pairs; 2 products forwards, 5 backwards.
+  t.is(native.opCost('attention_forward', shape, 'bf16').flops, 2 * 2 * 5 * 820 * 24)
+  t.is(native.opCost('attention_backward', shape, 'bf16').flops, 2 * 5 * 5 * 820 * 24)
+  // 200 ids, x 200x24, and of a table of 300 rows no more than 200.
+  t.is(native.opCost('token_embedding_forward', shape, 'fp32').bytes, 4 * (200 + 4800 + 4800))
+  // Weights, gradients and both moments, read and written, and the norm.
+  t.deepEqual(native.opCost('adamw', { width: 1000 }, 'bf16'), { flops: 16 * 1000, bytes: 4 * 8001 })
 })
 
 test('AOT_ISA chooses the instruction set of a process', (t) => {
@@ -76,4 +85,11 @@ test('AOT_ISA chooses the instruction set of a process', (t) => {
     t.is(run(isa), [...(y as Float32Array)].join(), isa)
   }
   t.regex(run('mmx'), /^AOT_DEVICE AOT_ISA=mmx is unknown: use one of .*baseline, or leave it unset$/)
+})
+
+test('copies copy', (t) => {
+  const inputs = makeInputs('copy', { batch: 3, window: 2, width: 7 })
+  for (const { name, run } of runners) {
+    t.deepEqual(run('bf16', 'copy', { batch: 3, window: 2, width: 7 }, inputs).y, inputs[0], name)
+  }
 })

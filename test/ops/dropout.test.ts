@@ -103,14 +103,16 @@ test('attention probabilities are dropped by their counters', (t) => {
   }
 })
 
-test('dropout_forward agrees with the reference', (t) => {
-  const shapes = [
-    { batch: 2, window: 9, width: 5 },
-    { batch: 1, window: 40, width: 48 },
-  ]
-  compareWithReference(t, 'dropout_forward', shapes, { rate: 0.1, seed: 4, firstRow: 3 })
-  compareWithReference(t, 'dropout_forward', shapes)
-})
+for (const name of ['dropout_forward', 'dropout_forward_fp32']) {
+  test(`${name} agrees with the reference`, (t) => {
+    const shapes = [
+      { batch: 2, window: 9, width: 5 },
+      { batch: 1, window: 40, width: 48 },
+    ]
+    compareWithReference(t, name, shapes, { rate: 0.1, seed: 4, firstRow: 3 })
+    compareWithReference(t, name, shapes)
+  })
+}
 
 test('dropout_backward agrees with the reference', (t) => {
   compareWithReference(

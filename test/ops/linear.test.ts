@@ -18,10 +18,12 @@ const shapes: NativeOpShape[] = [
 
 for (const name of [
   'linear_forward',
+  'linear_forward_fp32',
   'linear_residual_forward',
   'linear_residual_layernorm_forward',
   'linear_gelu_forward',
   'linear_backward_input',
+  'linear_backward_input_fp32',
   'linear_gelu_backward_input',
   'linear_backward_weight',
 ]) {
@@ -58,8 +60,8 @@ test('what is not finite stays in its row and column', (t) => {
     const shape = { window: n, width, out }
     const row = (r: number, size: number) => Array.from({ length: size }, (_, i) => r * size + i)
     const column = (c: number, rows: number, size: number) => Array.from({ length: rows }, (_, i) => i * size + c)
-    check('linear_forward', 'y_fp32', shape, 0, 34 * width, row(34, out))
-    check('linear_forward', 'y_fp32', shape, 1, 32 * width, column(32, n, out))
+    check('linear_forward_fp32', 'y', shape, 0, 34 * width, row(34, out))
+    check('linear_forward_fp32', 'y', shape, 1, 32 * width, column(32, n, out))
     check('linear_backward_weight', 'weight', shape, 0, 5 * out + 17, row(17, width))
     check('linear_backward_weight', 'weight', shape, 1, 36 * width + 1, column(1, out, width))
   }
@@ -73,7 +75,7 @@ for (const device of devices) {
     const [x, weight, bias] = makeInputs('linear_forward', shape) as [Float32Array, Float32Array, Float32Array]
     const dy = normal(n * shape.out, 50)
     const loss = (a: Float32Array, b: Float32Array, c: Float32Array) =>
-      dot(runOp(device, 'fp32', 'linear_forward', shape, [a, b, c]).y_fp32 as Float32Array, dy)
+      dot(runOp(device, 'fp32', 'linear_forward', shape, [a, b, c]).y as Float32Array, dy)
     const input = runOp(device, 'fp32', 'linear_backward_input', shape, [dy, weight])
     const parameters = runOp(device, 'fp32', 'linear_backward_weight', shape, [dy, x, weight, bias])
     assertGradient(t, 'x', x, input.dx as Float32Array, (v) => loss(v, weight, bias))
@@ -119,7 +121,7 @@ for (const device of devices) {
     const loss = (a: Float32Array, b: Float32Array) => {
       const y = hidden(a, b).y as Float32Array
       const zero = new Float32Array(out)
-      return dot(runOp(device, 'fp32', 'linear_forward', shape, [y, second, zero]).y_fp32 as Float32Array, dy)
+      return dot(runOp(device, 'fp32', 'linear_forward', shape, [y, second, zero]).y as Float32Array, dy)
     }
     const derivative = hidden(x, bias).derivative as Float32Array
     const result = runOp(device, 'fp32', 'linear_gelu_backward_input', shape, [dy, second, derivative, bias])

@@ -242,6 +242,10 @@ class FakeEngine implements NativeEngine {
   async nextToken(sequence: Int32Array, index: number, { seed }: { seed: number | bigint }) {
     return 97 + (((sequence[0] as number) + Number(seed) + index) % 26)
   }
+  readonly peakDeviceMemory = 0
+  async profile() {
+    return { seconds: 1, lanes: 1, ops: [] }
+  }
   close() {}
 }
 

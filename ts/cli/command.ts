@@ -27,13 +27,16 @@ export async function runCommand(command: string, body: () => Promise<void>): Pr
 /** Exit status of a command that a signal ended, as shells give it. */
 const signalStatus = { SIGINT: 130, SIGTERM: 143 }
 
-/** Aborts on the first ^C or SIGTERM, for work that then saves its state and ends; the second one ends the process at once. */
-export function stopOnSignals(command: string): AbortSignal {
+/**
+ * Aborts on the first ^C or SIGTERM, for work that then saves its state and ends; the second one ends the process at once.
+ * `promise`: what is said then.
+ */
+export function stopOnSignals(command: string, promise = 'the state is saved first'): AbortSignal {
   const controller = new AbortController()
   for (const [name, status] of Object.entries(signalStatus)) {
     process.once(name, () => {
       process.exitCode = status
-      process.stderr.write(`${command}: stopping; the state is saved first\n`)
+      process.stderr.write(`${command}: stopping; ${promise}\n`)
       controller.abort()
     })
   }

@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { AotError } from '../errors.js'
+import { benchmarks, checkBenchmark } from '../gpu_check/benchmark.js'
 import { checkEnvironment } from '../gpu_check/environment.js'
 import { makeWorkFolder, workFolder } from '../gpu_check/place.js'
 import { type Check, makeReport, summary } from '../gpu_check/report.js'
@@ -42,10 +43,17 @@ await runCommand(command, async () => {
   for (const tool of ['memcheck', 'racecheck'] as const) add(await checkSanitizer(tool, gpu))
   for (const training of await checkTraining(gpu)) add(training)
 
+  let tables = ''
+  for (const benchmark of benchmarks(gpu)) {
+    const { tables: printed, ...check } = await checkBenchmark(benchmark)
+    add(check)
+    tables += printed
+  }
+
   const [processor] = cpus()
   const host = `${processor?.model.trim()}, ${cpus().length} cores`
   const report = makeReport({ version: packageVersion(), date, host, gpu }, checks)
   writeFileSync(reportFile, `${JSON.stringify(report, null, 2)}\n`)
-  process.stdout.write(`${summary(report)}\n`)
+  process.stdout.write(`${tables}\n${summary(report)}\n`)
   if (!report.ok) process.exitCode = 1
 })

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
+import { endGroup, keepGroup } from '../process_groups.js'
 
 export interface ChildResult {
   /** null: it was killed, or could not be started. */
@@ -10,20 +11,6 @@ export interface ChildResult {
   seconds: number
   /** What it printed, both streams. */
   output: string
-}
-
-/** Process groups under way, to end with this process. */
-const groups = new Set<number>()
-process.on('exit', () => {
-  for (const group of groups) endGroup(group)
-})
-
-function endGroup(group: number): void {
-  try {
-    process.kill(-group, 'SIGKILL')
-  } catch {
-    // It has ended.
-  }
 }
 
 /** Runs a program in `folder` with its output in the file `log`; past `limit` seconds it and its children are killed. */
@@ -41,15 +28,13 @@ export async function runChild(
       stdio: ['ignore', file, file],
       detached: true,
     })
-    const group = child.pid
-    if (group !== undefined) groups.add(group)
+    const group = keepGroup(child)
     const timer = setTimeout(() => {
       timedOut = true
-      if (group !== undefined) endGroup(group)
+      endGroup(group)
     }, limit * 1000)
     const end = (code: number | null) => {
       clearTimeout(timer)
-      if (group !== undefined) groups.delete(group)
       resolve(code)
     }
     child.once('error', () => end(null))
