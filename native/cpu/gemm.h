@@ -93,10 +93,10 @@ template <class T, bool Packed>
 #endif
 }
 
-// Rows of A that stay in the cache while panels of B pass by.
+// Rows of A that stay in the cache while panels of B pass by: every such block takes all of B through it once more.
 inline int64_t hot_rows(int64_t units) {
-  const int64_t rows = 196608 / (units * 4 + 1) / tile_rows * tile_rows;
-  return rows < 2 * tile_rows ? 2 * tile_rows : rows > 8 * tile_rows ? 8 * tile_rows : rows;
+  const int64_t rows = 786432 / (units * 4 + 1) / tile_rows * tile_rows;
+  return rows < 2 * tile_rows ? 2 * tile_rows : rows > 256 ? 256 : rows;
 }
 
 // C = A B by tiles: body(row, column, rows, columns, tile) with the tile's rows tile_columns floats apart. `panel` is

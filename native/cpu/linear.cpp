@@ -108,13 +108,17 @@ void linear_gelu_backward_input(Scratch& scratch, const void* dy, int64_t n, int
 template <class T>
 void linear_backward_weight(Scratch& scratch, const void* dy, const void* x, int64_t n, int64_t in, int64_t out,
                             float* weight_gradient, float* bias_gradient) {
-  const int64_t units = units_of<T>(n);
-  void* left = scratch.get(Scratch::left, left_bytes(units, out));
-  void* right = scratch.get(Scratch::right, right_bytes(units, in));
-  pack_left(static_cast<const T*>(dy), out, n, out, left);
-  pack_columns<T>(static_cast<const T*>(x), in, n, in, right, units, units * tile_columns);
-  multiply_to<T, true>({static_cast<const char*>(left), 0}, right, units * tile_columns, out, in, units,
-                       hot_rows(units), weight_gradient, in, {.accumulate = true});
+  // A share of the rows at a time, so that the panels of x stay in the cache while those of dy pass by.
+  constexpr int64_t most = 512 * unit_elements<T>;
+  for (int64_t row = 0; row < n; row += most) {
+    const int64_t rows = min_of(most, n - row), units = units_of<T>(rows);
+    void* left = scratch.get(Scratch::left, left_bytes(units, out));
+    void* right = scratch.get(Scratch::right, right_bytes(units, in));
+    pack_left(static_cast<const T*>(dy) + row * out, out, rows, out, left);
+    pack_columns<T>(static_cast<const T*>(x) + row * in, in, rows, in, right, units, units * tile_columns);
+    multiply_to<T, true>({static_cast<const char*>(left), 0}, right, units * tile_columns, out, in, units,
+                         hot_rows(units), weight_gradient, in, {.accumulate = true});
+  }
   if (!bias_gradient) return;
   // Some vectors side by side, so that a row gives whole cache lines.
   constexpr int together = 4;
