@@ -214,3 +214,10 @@ for (const device of ['emulated', ...gpus].filter((name) => devices.includes(nam
     })
   })
 }
+
+test('a cpu goes its own way, whatever AOT_RECURRENCE asks of a GPU', (t) => {
+  const shape = { batch: 2, window: 3, width: 38 }
+  const run = () => runOp('cpu', 'bf16', 'gru_forward', shape, makeInputs('gru_forward', shape))
+  const usual = run()
+  for (const path of paths) t.deepEqual(withPath(path, run), usual, path)
+})
