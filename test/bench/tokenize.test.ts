@@ -86,16 +86,6 @@ function peer(fields: string): string {
   return file
 }
 
-test("Node's tokenizers, where they are installed, make the same ids", async (t) => {
-  const { rows, lines } = await run({
-    peers: new Peers({ python: join(folder, 'none'), onLine: () => {} }),
-    threads: [1],
-  })
-  const names = rows.filter(({ name }) => name === 'encode').map(({ by }) => by.replace(/ [\d.]+/, ''))
-  t.deepEqual(names, ['arrows-of-time', 'tokenizers (node)', 'kitoken (node)'])
-  t.deepEqual(lines, [])
-})
-
 test.serial('no file is left behind', async (t) => {
   const temporary = join(folder, 'temporary')
   mkdirSync(temporary)

@@ -2,10 +2,6 @@
  * Whole models of GRU and LSTM in bf16, of a width at which a GPU may keep the weights on chip: both ways of
  * AOT_RECURRENCE against the cpu, through passes that run as they come, are captured and are replayed.
  */
-/**
- * GRU and LSTM of a width that stays on chip, whole models in bf16: both ways of AOT_RECURRENCE against the cpu, and
- * passes that come as they are, are captured and are replayed.
- */
 import test from 'ava'
 import { Engine } from '../../ts/index.js'
 import { devices, gpus } from '../devices.js'
@@ -71,4 +67,12 @@ for (const device of ['emulated', ...gpus].filter((name) => devices.includes(nam
       }
     })
   }
+}
+
+for (const model of ['gru', 'lstm'] as const) {
+  test.serial(`${model} on the cpu is the same whatever AOT_RECURRENCE asks of a GPU`, async (t) => {
+    const usual = await train(model, 'cpu', 'bf16')
+    for (const path of ['steps', 'persistent'] as const)
+      t.deepEqual(await train(model, 'cpu', 'bf16', path), usual, path)
+  })
 }
