@@ -83,6 +83,12 @@ void WordCounts::add_word(std::string_view word, uint64_t count) {
   if (!word.empty() && count) add(word, hash_of(word), count);
 }
 
+void WordCounts::clear() {
+  std::fill(entries_.begin(), entries_.end(), Entry{});
+  arena_.clear();
+  used_ = occurrences_ = 0;
+}
+
 void WordCounts::merge(const WordCounts& other) {
   for (const Entry& entry : other.entries_) {
     if (entry.count) add(other.word_of(entry), entry.hash, entry.count);
