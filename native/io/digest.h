@@ -7,7 +7,8 @@
 
 namespace aot {
 
-// The XXH3-128 digest (xxHash) of bytes that come piece by piece: against accidents, not against malice.
+// XXH3-128 of bytes that come part by part, as 32 hexadecimal digits (those of `xxhsum -H2`). It finds damage; it does
+// not keep out a forger. Not for several threads at once.
 class Digest {
  public:
   Digest();
@@ -16,7 +17,8 @@ class Digest {
   Digest& operator=(Digest&&) noexcept;
 
   void add(const void* data, size_t bytes);
-  // Of all bytes so far: 32 hexadecimal digits, the canonical form.
+  void add(std::string_view bytes) { add(bytes.data(), bytes.size()); }
+  // Of all bytes so far; more may follow.
   std::string hex() const;
 
  private:
@@ -24,6 +26,7 @@ class Digest {
   std::unique_ptr<State> state_;
 };
 
+// The same digits for bytes that are all there.
 std::string digest_of(std::string_view bytes);
 
 }  // namespace aot
