@@ -108,10 +108,4 @@ void WordCounts::merge(const WordCounts& other) {
   while (first < last) add_first();
 }
 
-void WordCounts::clear() {
-  std::fill(entries_.begin(), entries_.end(), Entry{});
-  arena_.clear();
-  used_ = occurrences_ = 0;
-}
-
 }  // namespace aot
