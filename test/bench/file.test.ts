@@ -158,7 +158,7 @@ test('a process that is killed leaves whole files, to which others can add', asy
 test('another process that does not end is named', async (t) => {
   const base = temporaryFolder(t)
   const path = join(base, 'a.json')
-  const lock = new native.FileLock(join(base, '.a.json.lock'))
+  const lock = new native.FileLock(join(base, '.a.json.lock'), { busy: 'taken' })
   await refuses(
     t,
     [() => changeFile(path, () => 'x', { seconds: 0 })],

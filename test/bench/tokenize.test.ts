@@ -58,7 +58,7 @@ test('with a tokenizer only encoding is measured, and its ids are those of the t
   const { tokenizer } = await native.trainFiles(
     readdirSync(corpus).map((name) => join(corpus, name)),
     { vocabSize: 280, threads: 1 },
-    { progress: new Float64Array(2), stop: new Int32Array(1) },
+    { progress: new Float64Array(4), stop: new Int32Array(1) },
   )
   const place = join(folder, 'tokenizer')
   mkdirSync(place)
@@ -126,7 +126,7 @@ test('texts are cleaned as aot-tokenize cleans them', async (t) => {
   const { tokenizer } = await native.trainFiles(
     [file],
     { vocabSize: 257, threads: 1 },
-    { progress: new Float64Array(2), stop: new Int32Array(1) },
+    { progress: new Float64Array(4), stop: new Int32Array(1) },
   )
   const out = join(folder, 'nasty.h5')
   await native.encodeFiles(
@@ -134,7 +134,7 @@ test('texts are cleaned as aot-tokenize cleans them', async (t) => {
     [file],
     out,
     { threads: 1, dtype: 'auto' },
-    { progress: new Float64Array(2), stop: new Int32Array(1) },
+    { progress: new Float64Array(4), stop: new Int32Array(1) },
   )
   const store = native.TokenStore.open(out)
   t.is(tokenizer.decode(store.read(0, store.length)), cleanText(nasty))

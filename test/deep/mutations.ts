@@ -359,8 +359,8 @@ const training = [
   ),
   ...inFile('ts/train/run.ts', 'train/loop', [
     'two processes train one run',
-    "const lock = new native.FileLock(join(runFolder, 'lock'))",
-    'const lock = new native.FileLock(join(runFolder, String(Math.random())))',
+    "const lockFile = join(runFolder, 'lock')",
+    'const lockFile = join(runFolder, String(Math.random()))',
   ]),
   ...inFile(
     'ts/train/engine.ts',
