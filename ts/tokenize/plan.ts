@@ -64,10 +64,7 @@ export function movedCuts(sizes: readonly number[], even: readonly FilePlace[], 
 }
 
 /** The units between the cuts; each file's part of a unit is a stretch of it. Empty files have none. */
-export function unitsBetween(
-  files: readonly { path: string; size: number }[],
-  cuts: readonly number[],
-): NativeUnit[] {
+export function unitsBetween(files: readonly { path: string; size: number }[], cuts: readonly number[]): NativeUnit[] {
   const units: NativeUnit[] = []
   let stretches: NativeStretch[] = []
   let begin = 0

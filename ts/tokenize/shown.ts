@@ -7,8 +7,8 @@ const unprintable = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/
 /** As it is; in quotes with escapes when it holds characters that would break the line or hide others. */
 export function shownName(name: string): string {
   if (name.search(unprintable) < 0 && name.trim() === name) return name
-  const escape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  return JSON.stringify(name).replaceAll(unprintable, escape)
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return JSON.stringify(name).replaceAll(unprintable, escaped)
 }
 
 /** Relative to the current folder, if it is in it. */
