@@ -53,11 +53,7 @@ void check_file(const std::string& path) {
 }
 
 hdf5::Handle open_file(const std::string& path) {
-  hdf5::Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-#if H5_VERSION_GE(1, 10, 7) && !(H5_VERS_MAJOR == 1 && H5_VERS_MINOR == 12 && H5_VERS_RELEASE == 0)
-  H5Pset_file_locking(access, false, true);  // network file systems without locks are common; nothing is written here
-#endif
-  hdf5::Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), H5Fclose);
+  hdf5::Handle file = hdf5::open_to_read(path);
   if (!file.valid()) fail_damaged(path);
   return file;
 }
