@@ -1,4 +1,4 @@
-// writeVirtual, as ts/native_shards.ts types it.
+// writeVirtual and checkShards, as ts/native_shards.ts types it.
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -6,6 +6,7 @@
 
 #include "addon/addon.h"
 #include "addon/work_addon.h"
+#include "data/shard_check.h"
 #include "data/shard_list.h"
 
 namespace aot::addon {
@@ -53,10 +54,30 @@ Napi::Value write(const Napi::CallbackInfo& info) {
       [](Napi::Env env, bool) -> Napi::Value { return env.Undefined(); });
 }
 
+Napi::Value check(const Napi::CallbackInfo& info) {
+  std::string folder = string_argument(info[0], "folder");
+  const int threads = threads_option(object_argument(info[2], "options"));
+  const Control control = control_argument(info[3]);
+  return run_async(
+      info.Env(),
+      [=, path = std::move(folder) + "/", list = list_arguments(info[1], info[2]), control = control.work] {
+        return check_shards(path, list, threads, control);
+      },
+      [](Napi::Env env, const std::vector<std::string>& faults) -> Napi::Value {
+        Napi::Array array = Napi::Array::New(env, faults.size());
+        for (uint32_t i = 0; i < faults.size(); i++) {
+          array.Set(i, faults[i].empty() ? env.Null() : Napi::Value(Napi::String::New(env, faults[i])));
+        }
+        return array;
+      },
+      control.keep);
+}
+
 }  // namespace
 
 void export_token_shards(Napi::Env env, Napi::Object exports) {
   exports.Set("writeVirtual", Napi::Function::New(env, write, "writeVirtual"));
+  exports.Set("checkShards", Napi::Function::New(env, check, "checkShards"));
 }
 
 }  // namespace aot::addon

@@ -69,12 +69,10 @@ export async function writeText(
   return { path, shards }
 }
 
-/** Ids in parts of these lengths; together they are idsOf(sum). */
+/** Ids in parts of these lengths; together they are idsOf(sum, seed). */
 export function partsOf(lengths: readonly number[], seed = 0): Int32Array[] {
-  const all = idsOf(
-    lengths.reduce((sum, length) => sum + length, 0),
-    seed,
-  )
-  let start = 0
-  return lengths.map((length) => all.subarray(start, (start += length)))
+  const ends: number[] = []
+  for (const length of lengths) ends.push((ends.at(-1) ?? 0) + length)
+  const all = idsOf(ends.at(-1) ?? 0, seed)
+  return ends.map((end, i) => all.subarray(ends[i - 1] ?? 0, end))
 }
