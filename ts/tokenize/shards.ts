@@ -130,15 +130,15 @@ class Encoding {
   }
 
   /** Reads the shards of these entries whole, and drops the entries of those that are wrong. */
-  async verify(entries: Map<number, Entry>): Promise<void> {
-    if (entries.size === 0) return
+  async verify({ work }: Manifest, entries: Map<number, Entry>): Promise<void> {
+    if (entries.size === 0 || work.kind !== 'tokens') return
     const { signal, progress } = this.options
     const list = [...entries.values()]
     const shards = list.map((entry) => shardOf(this.place, entry))
     const total = shards.reduce((sum, { bytes }) => sum + bytes, 0)
     const job = { label: 'verifying what is there', total, signal, progress }
     const { result, seconds } = await runJob(job, (control) =>
-      native.checkShards(this.place.folder, shards, { threads: this.#threads }, control),
+      native.checkShards(this.place.folder, shards, { threads: this.#threads, dtype: work.dtype }, control),
     )
     this.stages.add('verifying', seconds)
     for (const [index, wrong] of result.entries()) {
@@ -187,7 +187,7 @@ class Encoding {
     }
     removeStale(place.shards, this.#isMine)
     if (share === undefined) removeStaleFile(place.file)
-    await this.verify(kept)
+    await this.verify(manifest, kept)
     const bytesNow = await this.encode(manifest, mine, kept)
     const finishing = () => this.finish(manifest, all)
     const { entries, missing, overall } = await (share === undefined

@@ -110,7 +110,7 @@ async function verifyPlanned(place: OutputPlace, manifest: Manifest, options: Ve
   const entries = units.flatMap((unit) => readEntry(place, manifest.plan, unit, units.length) ?? [])
   const there = new Set(entries.map(({ unit }) => unit))
   const missing = units.map(({ number }) => number).filter((unit) => !there.has(unit))
-  const problems = await wrongShards(place, entries, options)
+  const problems = await wrongShards(place, work.dtype, entries, options)
   if (options.inputs) problems.push(...(await wrongInputs(units, entries, options)))
   if (missing.length > 0) problems.push(missingLine(missing, units.length, sharesSeen(place.shards)))
   const totals = totalsOf(entries)
@@ -134,13 +134,18 @@ async function verifyPlanned(place: OutputPlace, manifest: Manifest, options: Ve
   return { manifest, units: units.length, totals, maxId, written, problems }
 }
 
-async function wrongShards(place: OutputPlace, entries: Entry[], options: VerifyOptions): Promise<string[]> {
+async function wrongShards(
+  place: OutputPlace,
+  dtype: 'int32' | 'uint16',
+  entries: Entry[],
+  options: VerifyOptions,
+): Promise<string[]> {
   const shards = entries.map((entry) => shardOf(place, entry))
   const total = shards.reduce((sum, { bytes }) => sum + bytes, 0)
   const threads = options.threads ?? native.availableCores()
   const { signal, progress } = options
   const { result } = await runJob({ label: 'verifying the shards', total, signal, progress }, (control) =>
-    native.checkShards(place.folder, shards, { threads }, control),
+    native.checkShards(place.folder, shards, { threads, dtype }, control),
   )
   return result.flatMap((wrong, index) => (wrong === null ? [] : `${shards[index]?.file}: ${wrong}`))
 }
