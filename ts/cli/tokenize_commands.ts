@@ -88,7 +88,7 @@ async function encodeWith(
     const encoded = await encodeCorpus(inputs, tokenizer, file, options)
     print([
       ...before,
-      ...reportEncoded(encoded, sharesSeen(outputPlace(file).shards)),
+      ...reportEncoded(encoded, tokenizer.native, sharesSeen(outputPlace(file).shards)),
       ...reportText(textOf(encoded, inputs), tokenizer.native),
       ...reportInputs(inputs),
       ...reportTime(stages.addAll(encoded.stages)),

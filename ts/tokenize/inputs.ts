@@ -46,7 +46,7 @@ const batch = 500
 const notRegular = 'is no regular file (a pipe, a socket or a device)'
 
 function unreadable(name: string, error: unknown): Problem {
-  const cure = (error as NodeJS.ErrnoException).code === 'EACCES' ? 'let yourself read it (chmod u+r)' : 'mend it'
+  const cure = (error as NodeJS.ErrnoException).code === 'EACCES' ? 'let yourself read it (chmod u+r)' : 'check it'
   return { name, reason: `cannot be read: ${systemReason(error)}`, code: 'AOT_IO', cure }
 }
 
@@ -84,15 +84,14 @@ function lookAt(folder: string, bytes: Buffer): Input | Problem | null {
   }
 }
 
-function refusal(folder: string, problems: Problem[]): AotError {
+/** `of`: the number of files, which may all be like that. */
+function refusal(folder: string, problems: Problem[], of: number): AotError {
   const [first] = problems as [Problem]
   const more = problems.length - 1
   const others = more === 0 ? '' : `; ${formatNumberOf(more, 'more file')} cannot be used`
   const path = shownName(join(folder, first.name))
-  return new AotError(
-    first.code,
-    `${path} ${first.reason}: ${first.cure}${others}; --skip-bad goes on without ${more === 0 ? 'it' : 'them'}`,
-  )
+  const without = problems.length === of ? '' : `; --skip-bad goes on without ${more === 0 ? 'it' : 'them'}`
+  return new AotError(first.code, `${path} ${first.reason}: ${first.cure}${others}${without}`)
 }
 
 /**
@@ -125,7 +124,7 @@ export async function lookAtInputs(
   } finally {
     progress.end(false)
   }
-  if (problems.length > 0 && !options.skipBad) throw refusal(folder, problems)
+  if (problems.length > 0 && !options.skipBad) throw refusal(folder, problems, problems.length + files.length)
   const skipped = problems.map(({ name, reason }) => ({ name, reason }))
   if (files.length === 0 && skipped.length > 0) {
     throw new AotError(

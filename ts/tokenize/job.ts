@@ -25,6 +25,8 @@ export interface JobOptions {
   /** Bytes in all, where the work itself does not say. */
   total?: number
   before?: DoneBefore
+  /** Whether the text is taken in words, whose tokens are worth showing. */
+  inWords?: boolean
 }
 
 export interface JobResult<Result> {
@@ -60,7 +62,7 @@ export async function runJob<Result>(
   const show = () => {
     const [done = 0, total = 0, tokens = 0, words = 0] = control.progress
     if (total > 0 && done >= total) allRead ??= performance.now()
-    const made = { tokens: tokens - before.tokens, words: words - before.words }
+    const made = { tokens: tokens - before.tokens, words: options.inWords ? words - before.words : 0 }
     const details = tokenDetails(made, ((allRead ?? performance.now()) - started) / 1000)
     progress.update(done, total, (allRead === undefined ? undefined : options.afterReading) ?? details)
   }

@@ -32,13 +32,13 @@ export function reportTrained(trained: Trained, asked: NewTokenizer): string[] {
   ]
 }
 
-export function reportEncoded(encoded: Encoded, shares: number[]): string[] {
+export function reportEncoded(encoded: Encoded, tokenizer: NativeTokenizer, shares: number[]): string[] {
   const { file, totals, units, kept, dtype, missing, mended, overall, bytesNow, stages } = encoded
   const { tokens, words, bytes } = totals
   const shards = units > 1 ? `, ${formatNumberOf(units, 'shard')}` : ''
   const lines = [line('tokens', `${shownPath(file)} (${formatNumberOf(tokens, 'token')}, ${dtype}${shards})`)]
   const ratios = tokens > 0 ? [`${(bytes / tokens).toFixed(2)} bytes/token`] : []
-  if (words > 0) ratios.push(`${(tokens / words).toFixed(2)} tokens/word`)
+  if (words > 0 && tokenizer.kind === 'bpe') ratios.push(`${(tokens / words).toFixed(2)} tokens/word`)
   const speed = bytesNow > 0 ? [`at ${rate(bytesNow, stages.seconds('encoding') + stages.seconds('flushing'))}`] : []
   lines.push(line('encoded', [...speed, ...ratios].join(', ')))
   const nothingDone = encoded.encoded === 0 && overall === 'right'

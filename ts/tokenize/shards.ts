@@ -159,7 +159,8 @@ class Encoding {
     const single = manifest.cuts.length === 0 ? place.file : null
     const native_ = { folder: place.shards, plan: manifest.plan, single, threads: this.#threads, dtype: work.dtype }
     const { signal, progress } = options
-    const { seconds, secondsAfterReading } = await runJob({ ...job, signal, progress }, (control) =>
+    const inWords = request.tokenizer?.kind === 'bpe'
+    const { seconds, secondsAfterReading } = await runJob({ ...job, inWords, signal, progress }, (control) =>
       native.encodeUnits(request.tokenizer as NativeTokenizer, missing, native_, control),
     )
     this.stages.add('encoding', seconds - secondsAfterReading)
