@@ -35,4 +35,16 @@ export interface NativeTokenShards {
     options: NativeShardOptions & { threads: number },
     control: NativeControl,
   ): Promise<(string | null)[]>
+  /**
+   * Writes one contiguous token file from the shards of a virtual one, as if TokenWriter had written all tokens. Stopped,
+   * killed or out of space it leaves `<out>.tmp` and `<out>.tmp.json`, with which the next call goes on: `resumedAt`
+   * tokens were there already. Sets `progress[1]` to the bytes that it will read, those of its checks included.
+   * `noteBytes` says how much is written between two notes of how far it has come: for tests.
+   */
+  mergeShards(
+    virtual: string,
+    out: string,
+    options: { threads: number; noteBytes?: number | undefined },
+    control: NativeControl,
+  ): Promise<{ tokens: number; resumedAt: number }>
 }

@@ -1,4 +1,4 @@
-// writeVirtual and checkShards, as ts/native_shards.ts types it.
+// writeVirtual, checkShards and mergeShards, as ts/native_shards.ts types it.
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -8,6 +8,7 @@
 #include "addon/work_addon.h"
 #include "data/shard_check.h"
 #include "data/shard_list.h"
+#include "data/shard_merge.h"
 
 namespace aot::addon {
 namespace {
@@ -73,10 +74,35 @@ Napi::Value check(const Napi::CallbackInfo& info) {
       control.keep);
 }
 
+Napi::Value merge(const Napi::CallbackInfo& info) {
+  std::string path = string_argument(info[0], "virtual"), out = string_argument(info[1], "out");
+  const Napi::Object options = object_argument(info[2], "options");
+  MergeOptions merge_options;
+  merge_options.threads = threads_option(options);
+  // For tests: how much is written between two notes.
+  if (const Napi::Value bytes = optional_value(options, "noteBytes"); is_given(bytes)) {
+    merge_options.note_bytes = integer_argument(bytes, "noteBytes", 1, most_exact);
+  }
+  const Control control = control_argument(info[3]);
+  return run_async(
+      info.Env(),
+      [=, path = std::move(path), out = std::move(out), control = control.work] {
+        return merge_shards(path, out, merge_options, control);
+      },
+      [](Napi::Env env, const MergeResult& merged) -> Napi::Value {
+        Napi::Object result = Napi::Object::New(env);
+        result.Set("tokens", static_cast<double>(merged.tokens));
+        result.Set("resumedAt", static_cast<double>(merged.resumed_at));
+        return result;
+      },
+      control.keep);
+}
+
 }  // namespace
 
 void export_token_shards(Napi::Env env, Napi::Object exports) {
   exports.Set("writeVirtual", Napi::Function::New(env, write, "writeVirtual"));
+  exports.Set("mergeShards", Napi::Function::New(env, merge, "mergeShards"));
   exports.Set("checkShards", Napi::Function::New(env, check, "checkShards"));
 }
 

@@ -32,28 +32,31 @@ std::string wrong_size(int64_t found, int64_t wanted) {
          std::to_string(wanted) + " were written";
 }
 
-// What is wrong with the shard; nothing when it is right.
-std::string read_shard(const std::string& path, const Shard& shard, const ShardList& list, const WorkControl& control) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) {
-    return errno == ENOENT || errno == ENOTDIR ? "missing" : std::string("unreadable: ") + std::strerror(errno);
+// Of the bytes [begin, end) of a file, which are given to take(); of fewer when it ends before.
+std::string digest_of_stretch(const InputFile& file, int64_t begin, int64_t end, const WorkControl& control,
+                              const std::function<void(const char* bytes, size_t count)>& take) {
+  Digest digest;
+  std::vector<char> block(static_cast<size_t>(std::min(block_bytes, end - begin)));
+  for (int64_t at = begin; at < end;) {
+    control.check_stop();
+    const size_t wanted = std::min(block.size(), static_cast<size_t>(end - at));
+    const size_t count = file.read(block.data(), wanted, at);
+    digest.add(block.data(), count);
+    take(block.data(), count);
+    control.add_bytes(static_cast<int64_t>(count));
+    if (count < wanted) break;
+    at += static_cast<int64_t>(count);
   }
-  if (!S_ISREG(status.st_mode)) return "not a plain file";
-  if (status.st_size != shard.bytes) return wrong_size(status.st_size, shard.bytes);
-  const int64_t data_offset = list.data_offset(shard);
+  return digest.hex();
+}
+
+std::string fault_of(const std::string& file, const Shard& shard, const ShardList& list, const WorkControl& control) {
   try {
-    const InputFile file(path);
-    if (!has_digest(file, 0, data_offset, shard.header, control)) {
-      return "damaged: the bytes before its tokens are not those that were written";
-    }
-    if (!has_digest(file, data_offset, shard.bytes, shard.data, control)) {
-      return "damaged: its tokens are not those that were written";
-    }
+    return read_shard(file, shard, list, control, [](const char*, size_t) {});
   } catch (const Error& error) {
     if (error.code() != ErrorCode::io) throw;
     return std::string("unreadable: ") + error.what();
   }
-  return "";
 }
 
 // Checks the shards of these numbers; notes the stamps of those that are right.
@@ -65,7 +68,7 @@ void check(const std::string& path, const ShardList& list, const std::vector<siz
     const std::string file = shard_path(path, list.shards[number]);
     const int64_t start = now_ns();
     const auto before = stamp_of(file);
-    std::string fault = read_shard(file, list.shards[number], list, control);
+    std::string fault = fault_of(file, list.shards[number], list, control);
     const auto after = stamp_of(file);
     std::lock_guard lock(mutex);
     if (fault.empty() && before && before == after && before->changed_ns + clock_tick_ns < start) {
@@ -78,20 +81,28 @@ void check(const std::string& path, const ShardList& list, const std::vector<siz
 
 }  // namespace
 
+std::string read_shard(const std::string& path, const Shard& shard, const ShardList& list, const WorkControl& control,
+                       const std::function<void(const char* bytes, size_t count)>& take) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    return errno == ENOENT || errno == ENOTDIR ? "missing" : std::string("unreadable: ") + std::strerror(errno);
+  }
+  if (!S_ISREG(status.st_mode)) return "not a plain file";
+  if (status.st_size != shard.bytes) return wrong_size(status.st_size, shard.bytes);
+  const InputFile file(path);
+  const int64_t data_offset = list.data_offset(shard);
+  if (digest_of_stretch(file, 0, data_offset, control, [](const char*, size_t) {}) != shard.header) {
+    return "damaged: the bytes before its tokens are not those that were written";
+  }
+  if (digest_of_stretch(file, data_offset, shard.bytes, control, take) != shard.data) {
+    return "damaged: its tokens are not those that were written";
+  }
+  return "";
+}
+
 bool has_digest(const InputFile& file, int64_t begin, int64_t end, const std::string& digest,
                 const WorkControl& control) {
-  Digest found;
-  std::vector<char> block(static_cast<size_t>(std::min(block_bytes, end - begin)));
-  for (int64_t at = begin; at < end;) {
-    control.check_stop();
-    const size_t wanted = std::min(block.size(), static_cast<size_t>(end - at));
-    const size_t count = file.read(block.data(), wanted, at);
-    found.add(block.data(), count);
-    control.add_bytes(static_cast<int64_t>(count));
-    if (count < wanted) return false;
-    at += static_cast<int64_t>(count);
-  }
-  return found.hex() == digest;
+  return digest_of_stretch(file, begin, end, control, [](const char*, size_t) {}) == digest;
 }
 
 void for_each_index(size_t count, int threads, const std::function<void(size_t index)>& work) {

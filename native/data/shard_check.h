@@ -1,4 +1,4 @@
-// defines: aot::check_shards, aot::require_shards, aot::has_digest, aot::for_each_index
+// defines: aot::check_shards, aot::require_shards, aot::read_shard, aot::has_digest, aot::for_each_index
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +21,11 @@ std::vector<std::string> check_shards(const std::string& path, const ShardList& 
 // The same for opening: reads those shards only of which it is not known that they are as they were when they were last
 // found right. AOT_DATA: what is wrong, where, and the cure.
 void require_shards(const std::string& path, const ShardList& list);
+
+// Reads one shard, at `file`, whole and gives its tokens to `take` as they lie there. What is wrong with it, as above;
+// take() may have had a part of it then. AOT_IO when it cannot be read.
+std::string read_shard(const std::string& file, const Shard& shard, const ShardList& list, const WorkControl& control,
+                       const std::function<void(const char* bytes, size_t count)>& take);
 
 // Whether bytes [begin, end) of a file have this digest; false when it ends before.
 bool has_digest(const InputFile& file, int64_t begin, int64_t end, const std::string& digest,

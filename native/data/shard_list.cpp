@@ -165,37 +165,29 @@ bool make_file(const std::string& path, const ShardList& list) {
 }
 
 // Asks HDF5, as any other reader of the virtual dataset would.
-void check_shard(const std::string& path, const Shard& shard, const ShardList& list, const hdf5::Session&) {
-  const std::string file_path = shard_path(path, shard);
-  struct stat status {};
-  if (::stat(file_path.c_str(), &status) != 0) {
-    fail(ErrorCode::data,
-         "the shard " + file_path + " cannot be opened: " + std::strerror(errno) + "; run aot-tokenize again");
-  }
-  hdf5::Handle file = hdf5::open_to_read(file_path);
-  hdf5::Handle dataset(file.valid() ? H5Dopen2(file, tokens_name, H5P_DEFAULT) : -1, H5Dclose);
-  bool right = dataset.valid() && status.st_size == shard.bytes;
-  if (right) {
-    hdf5::Handle space(H5Dget_space(dataset), H5Sclose);
-    hdf5::Handle type(H5Dget_type(dataset), H5Tclose);
-    right = H5Sget_simple_extent_npoints(space) == shard.tokens && H5Tequal(type, token_file_type(list.dtype)) > 0 &&
-            (shard.tokens == 0 || static_cast<int64_t>(H5Dget_offset(dataset)) == list.data_offset(shard));
-  }
-  if (!right) {
-    fail(ErrorCode::data, "the shard " + file_path + " does not hold its " + std::to_string(shard.tokens) + " " +
-                              token_dtype_name(list.dtype) + " tokens: run aot-tokenize again");
-  }
-}
-
 void check_shards_open(const std::string& path, const ShardList& list) {
-  hdf5::Session session;
-  const auto check = [&] {
-    for (const Shard& shard : list.shards) check_shard(path, shard, list, session);
+  const auto check = [&](const Shard& shard) {
+    const std::string file = shard_path(path, shard);
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0) {
+      fail(ErrorCode::data,
+           "the shard " + file + " cannot be opened: " + std::strerror(errno) + "; run aot-tokenize again");
+    }
+    if (status.st_size != shard.bytes || !is_token_file(file, list.dtype, shard.tokens, list.data_offset(shard))) {
+      fail(ErrorCode::data, "the shard " + file + " does not hold its " + std::to_string(shard.tokens) + " " +
+                                token_dtype_name(list.dtype) + " tokens: run aot-tokenize again");
+    }
   };
-  if (!hdf5::survives(session, check)) {
-    fail(ErrorCode::data, "a shard of " + path + " is a damaged HDF5 file: run aot-tokenize again");
+  const auto check_all = [&] {
+    for (const Shard& shard : list.shards) check(shard);
+  };
+  {
+    hdf5::Session session;
+    if (!hdf5::survives(session, check_all)) {
+      fail(ErrorCode::data, "a shard of " + path + " is a damaged HDF5 file: run aot-tokenize again");
+    }
   }
-  check();
+  check_all();
 }
 
 // Whether the virtual dataset is made of exactly these shards.

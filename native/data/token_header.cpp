@@ -45,4 +45,15 @@ TokenHeader make_token_header(const std::string& path, TokenDType dtype, int64_t
   return header;
 }
 
+bool is_token_file(const std::string& path, TokenDType dtype, int64_t length, int64_t data_offset) {
+  hdf5::Session session;
+  hdf5::Handle file = hdf5::open_to_read(path);
+  hdf5::Handle dataset(file.valid() ? H5Dopen2(file, "tokens", H5P_DEFAULT) : -1, H5Dclose);
+  if (!dataset.valid()) return false;
+  hdf5::Handle space(H5Dget_space(dataset), H5Sclose);
+  hdf5::Handle type(H5Dget_type(dataset), H5Tclose);
+  return H5Sget_simple_extent_npoints(space) == length && H5Tequal(type, token_file_type(dtype)) > 0 &&
+         (length == 0 || static_cast<int64_t>(H5Dget_offset(dataset)) == data_offset);
+}
+
 }  // namespace aot

@@ -1,4 +1,4 @@
-// defines: aot::TokenDType, aot::TokenHeader, aot::make_token_header, aot::token_file_type
+// defines: aot::TokenDType, aot::TokenHeader, aot::make_token_header, aot::is_token_file, aot::token_file_type
 #pragma once
 #include <cstdint>
 #include <string>
@@ -24,5 +24,8 @@ struct TokenHeader {
 // The header of a file with one contiguous 1-D dataset `tokens` of `length`. HDF5 lays it out in a file at `path`,
 // which is made and removed again. AOT_IO when it cannot be made.
 TokenHeader make_token_header(const std::string& path, TokenDType dtype, int64_t length);
+
+// Whether HDF5 finds such a dataset in a file, with the tokens from data_offset on.
+bool is_token_file(const std::string& path, TokenDType dtype, int64_t length, int64_t data_offset);
 
 }  // namespace aot
