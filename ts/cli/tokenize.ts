@@ -14,7 +14,7 @@ import {
   withOutput,
   withQuiet,
 } from './tokenize_arguments.js'
-import { encode, inspectPath, reverse, tokenize, train, verifyOutput } from './tokenize_commands.js'
+import { encode, inspectPath, mergeOutput, reverse, tokenize, train, verifyOutput } from './tokenize_commands.js'
 import { packageVersion } from './version.js'
 
 /** Set by ^C: the work in progress ends and says what it has left. A second ^C ends the process at once. */
@@ -105,6 +105,15 @@ async function main(): Promise<void> {
           .option('inputs', { type: 'boolean', describe: 'read the text again too, and compare' })
           .option('threads', optionTexts.threads),
       handler(verifyOutput),
+    )
+    .command(
+      'merge [path]',
+      'one token file from one in shards',
+      (parser) =>
+        withOutput(parser, 'file to write (default <name>_merged.h5, beside it)')
+          .positional('path', { type: 'string', describe: 'token file (.h5) that is over shards' })
+          .option('threads', optionTexts.threads),
+      handler(mergeOutput),
     )
     .command(
       'inspect [path]',

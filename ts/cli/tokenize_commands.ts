@@ -10,6 +10,7 @@ import { type Inputs, lookAtInputs } from '../tokenize/inputs.js'
 import { inspect } from '../tokenize/inspect.js'
 import { sharesSeen } from '../tokenize/locks.js'
 import { hasManifest } from '../tokenize/manifest.js'
+import { merge } from '../tokenize/merge.js'
 import { defaultTokenizerFolder, outputPlace, refuseToOverwrite, tokenFile } from '../tokenize/outputs.js'
 import {
   line,
@@ -217,6 +218,16 @@ export async function verifyOutput(args: Arguments, signal: AbortSignal): Promis
   print(lines)
   if (problems.length > 0)
     throw new AotError('AOT_DATA', `${shownPath(path)} is not whole: what is wrong is said above`)
+}
+
+export async function mergeOutput(args: Arguments, signal: AbortSignal): Promise<void> {
+  const path = required(args, 'merge', 'a token file (.h5) in shards')
+  const options = { ...workOptions(args, signal), force: args.force ?? false }
+  const { out, tokens, bytes, before, seconds } = await merge(path, args.out, options)
+  const lines = [line('merged', `${shownPath(out)} (${formatNumberOf(tokens, 'token')}, ${formatBytes(bytes)})`)]
+  if (before === tokens) lines.push(line('complete', 'it was all there, and is verified: nothing was left to do'))
+  else if (before > 0) lines.push(line('kept', `${formatNumberOf(before, 'token')} of an earlier run, verified`))
+  print([...lines, line('time', formatDuration(seconds))])
 }
 
 export async function reverse(args: Arguments, signal: AbortSignal): Promise<void> {

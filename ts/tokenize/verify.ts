@@ -64,6 +64,15 @@ export function missingLine(missing: number[], units: number, shares: number[]):
   return `${missing.length} of ${formatNumberOf(units, 'unit')} missing: ${named.join(', ')}${by}`
 }
 
+/** By the entries alone. */
+export function finishedUnits(place: OutputPlace, manifest: Manifest) {
+  const units = unitsBetween(plannedFiles(manifest), manifest.cuts)
+  const entries = units.flatMap((unit) => readEntry(place, manifest.plan, unit, units.length) ?? [])
+  const there = new Set(entries.map(({ unit }) => unit))
+  const missing = units.map(({ number }) => number).filter((unit) => !there.has(unit))
+  return { units, entries, missing }
+}
+
 export interface VerifyOptions extends WorkOptions {
   /** The text too is read again and compared. */
   inputs?: boolean
@@ -106,10 +115,7 @@ async function verifyPlanned(place: OutputPlace, manifest: Manifest, options: Ve
   if (work.kind !== 'tokens') {
     throw new AotError('AOT_CONFIG', `${shownPath(place.shards)} is a plan of ${work.kind}, not of tokens`)
   }
-  const units = unitsBetween(plannedFiles(manifest), manifest.cuts)
-  const entries = units.flatMap((unit) => readEntry(place, manifest.plan, unit, units.length) ?? [])
-  const there = new Set(entries.map(({ unit }) => unit))
-  const missing = units.map(({ number }) => number).filter((unit) => !there.has(unit))
+  const { units, entries, missing } = finishedUnits(place, manifest)
   const problems = await wrongShards(place, work.dtype, entries, options)
   if (options.inputs) problems.push(...(await wrongInputs(units, entries, options)))
   if (missing.length > 0) problems.push(missingLine(missing, units.length, sharesSeen(place.shards)))
