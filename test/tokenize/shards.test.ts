@@ -270,8 +270,8 @@ test('--force takes away what is there, but nothing of others', async (t) => {
 })
 
 test('a full disk is one line; what is finished stays, and the run goes on later', async (t) => {
-  const { folder, whole, place } = await prepared(t, 400)
-  // Units of 4 KiB make shards of a few kB; one is made longer than the others by a file without a place to cut.
+  const { folder, place } = await prepared(t, 20)
+  // No shard fits; then only that of the one text without a place to cut does not.
   const limited = aotTokenize(folder, encodeArgs('limited'), 4)
   t.is(limited.status, 2)
   t.regex(
@@ -279,8 +279,7 @@ test('a full disk is one line; what is finished stays, and the run goes on later
     /^aot-tokenize: cannot (?:create|write) .*limited\/c\.shards\/\d{5}\.h5.*: File too large.*\n$/,
   )
   t.false(existsSync(place('limited').out), 'nothing was finished, and nothing is left')
-  const writeLong = () => writeFiles(folder, { 'long/a.txt': 'word '.repeat(4000), 'long/b.txt': 'x'.repeat(60_000) })
-  writeLong()
+  writeFiles(folder, { 'long/a.txt': 'word '.repeat(4000), 'long/b.txt': 'x'.repeat(60_000) })
   const args = [
     'encode',
     'long',
@@ -296,11 +295,10 @@ test('a full disk is one line; what is finished stays, and the run goes on later
   ]
   const full = aotTokenize(folder, args, 30)
   t.is(full.status, 2)
-  t.regex(full.stderr, /File too large.*; 5 of 6 units are finished: run the same command again to continue\n$/)
+  t.regex(full.stderr, /File too large.*; 4 of 5 units are finished: run the same command again to continue\n$/)
   const ran = aotTokenize(folder, args)
   t.is(ran.status, 0, ran.stderr)
-  t.regex(ran.stdout, /\nkept {8}5 units of an earlier run, verified\n/)
-  t.true(Object.keys(whole).length > 0)
+  t.regex(ran.stdout, /\nkept {8}4 units of an earlier run, verified\n/)
 })
 
 test('one process at a time', async (t) => {

@@ -45,16 +45,20 @@ export function sampleParts(files: readonly Input[], bytes: number): Part[] {
     const step = Math.ceil(texts.length / mostFiles)
     return texts.filter((_, index) => index % step === 0).map((file) => ({ file, at: 0, length: file.size }))
   }
-  const length = sampleBytes / parts
+  const length = Math.floor(sampleBytes / parts)
   const chosen: Part[] = []
+  const taken = new Array<number>(parts).fill(0)
   let begin = 0
   for (const file of files) {
     const end = begin + file.size
-    let wanted = (chosen.length / parts) * bytes
-    while (chosen.length < parts && wanted < end) {
-      const at = Math.max(0, Math.min(Math.floor(wanted - begin), file.size - length))
-      chosen.push({ file, at, length: Math.min(length, file.size) })
-      wanted = (chosen.length / parts) * bytes
+    for (let part = 0; part < parts; part++) {
+      // What of the part is in this file.
+      const from = Math.floor((part / parts) * bytes)
+      const at = Math.max(begin, from)
+      const until = Math.min(end, from + length)
+      if (until <= at || (taken[part] as number) >= mostFiles / parts) continue
+      taken[part] = (taken[part] as number) + 1
+      chosen.push({ file, at: at - begin, length: until - at })
     }
     begin = end
   }
