@@ -1,5 +1,6 @@
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { type NativeTokenizer, native } from '../../ts/native.js'
 import type { NativeUnit } from '../../ts/native_units.js'
@@ -189,6 +190,26 @@ test('a file that is not as it was planned ends the work; what is finished stays
     t.is(readTokens(join(out, '00000.h5')).length > 0, true)
     t.throws(() => readFileSync(join(out, '00001.json')), { code: 'ENOENT' })
     t.throws(() => readFileSync(join(out, '00001.h5.tmp')), { code: 'ENOENT' })
+  }
+})
+
+test('a file that changes while it is read ends the work', async (t) => {
+  const folder = temporaryFolder(t)
+  const [file] = writeFiles(folder, { 'a.txt': 'The cat sat on the mat. '.repeat(2_000_000) }) as [string]
+  const size = 48_000_000
+  const { tokenizer } = await train(writeFiles(folder, { 'b.txt': 'a' }), 257)
+  for (const [change, how] of [
+    [() => appendFileSync(file, 'more'), 'it was written to while it was read'],
+    [() => truncateSync(file, size - 1000), 'it became shorter while it was read'],
+  ] as const) {
+    truncateSync(file, size)
+    const control = newControl()
+    const options = { folder, plan, single: null, threads: 1, dtype: 'uint16' as const }
+    const work = native.encodeUnits(tokenizer, [unit(0, file, size, [size])], options, control)
+    while (control.progress[0] === 0) await setTimeout(1)
+    change()
+    await t.throwsAsync(work, { code: 'AOT_DATA', message: new RegExp(`a\\.txt has changed: ${how}`) })
+    t.throws(() => readFileSync(join(folder, '00000.json')), { code: 'ENOENT' })
   }
 })
 
