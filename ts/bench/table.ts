@@ -152,7 +152,9 @@ function columnsOf(bench: Row['bench'], style: TableStyle): Column<Line>[] {
         { ...shape, cell: ofOurs(({ shape: { threads: _, ...rest } }) => formatShape(rest)) },
         median,
         spread,
+        { title: 'text', cell: figure('text_bytes', formatBytes), leave: 1 },
         { title: 'MB/s', cell: figure('mbytes_per_s', digits) },
+        { title: 'memory', cell: figure('peak_memory', formatBytes), leave: 2 },
         faster,
       ]
   }
