@@ -23,6 +23,8 @@ class WordCounts {
   void clear();
 
   uint64_t words() const { return used_; }
+  // Of the distinct words.
+  uint64_t word_bytes() const { return arena_.size(); }
   uint64_t occurrences() const { return occurrences_; }
   // Bytes of the table and of the words in it.
   uint64_t memory() const { return entries_.capacity() * sizeof(Entry) + arena_.capacity(); }

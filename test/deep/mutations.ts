@@ -5,6 +5,8 @@ import { amx } from './mutations_amx.js'
 import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
 import { recurrent } from './mutations_recurrent.js'
+import { tokenize } from './mutations_tokenize.js'
+import { units } from './mutations_units.js'
 
 const tokenizer = [
   ...inFile('native/tokenizer/bpe_trainer.cpp', 'tokenizer/trainer', [
@@ -541,10 +543,12 @@ const front = [
 /** TypeScript first: these need no native build. */
 export const mutations: readonly Mutation[] = [
   ...tokenizer,
+  ...tokenize,
   ...text,
   ...data,
   ...ops,
   ...recurrent,
+  ...units,
   ...amx,
   ...cuda,
   ...engine,

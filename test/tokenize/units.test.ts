@@ -1,5 +1,6 @@
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { type NativeTokenizer, native } from '../../ts/native.js'
 import type { NativeUnit } from '../../ts/native_units.js'
@@ -192,6 +193,26 @@ test('a file that is not as it was planned ends the work; what is finished stays
   }
 })
 
+test('a file that changes while it is read ends the work', async (t) => {
+  const folder = temporaryFolder(t)
+  const [file] = writeFiles(folder, { 'a.txt': 'The cat sat on the mat. '.repeat(2_000_000) }) as [string]
+  const size = 48_000_000
+  const { tokenizer } = await train(writeFiles(folder, { 'b.txt': 'a' }), 257)
+  for (const [change, how] of [
+    [() => appendFileSync(file, 'more'), 'it was written to while it was read'],
+    [() => truncateSync(file, size - 1000), 'it became shorter while it was read'],
+  ] as const) {
+    truncateSync(file, size)
+    const control = newControl()
+    const options = { folder, plan, single: null, threads: 1, dtype: 'uint16' as const }
+    const work = native.encodeUnits(tokenizer, [unit(0, file, size, [size])], options, control)
+    while (control.progress[0] === 0) await setTimeout(1)
+    change()
+    await t.throwsAsync(work, { code: 'AOT_DATA', message: new RegExp(`a\\.txt has changed: ${how}`) })
+    t.throws(() => readFileSync(join(folder, '00000.json')), { code: 'ENOENT' })
+  }
+})
+
 test('counts of units give the tokenizer of the whole', async (t) => {
   const folder = temporaryFolder(t)
   const text = nasty.join('\n').repeat(3)
@@ -227,13 +248,16 @@ test('counts of units give the tokenizer of the whole', async (t) => {
 
 test('more distinct words than a thread remembers are counted in several goes', async (t) => {
   const folder = temporaryFolder(t)
-  const words = Array.from({ length: 900_000 }, (_, index) => `w${(index * 7919).toString(36)}q`)
+  const words = Array.from({ length: 900_000 }, (_, index) =>
+    (index * 7919 + 36 ** 5).toString(25).replaceAll(/\d/g, (digit) => 'pqrstuvwxy'[Number(digit)] as string),
+  )
   const [file] = writeFiles(folder, { 'a.txt': [...words, ...words.slice(0, 1000)].join(' ') }) as [string]
   const size = readFileSync(file).length
   await native.countUnits([unit(0, file, size, [size])], { folder, plan, threads: 1, kind: 'words' }, newControl())
   const options = { plan, vocabSize: 300 }
   const counted = await native.trainCounts([join(folder, '00000.counts')], options, newControl())
   const whole = await train([file], 300)
+  t.true(whole.words >= 900_000)
   t.is(counted.words, whole.words)
   t.is(counted.occurrences, whole.occurrences)
 })
