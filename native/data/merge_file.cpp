@@ -65,6 +65,8 @@ MergeFile::MergeFile(std::string out) : out_(std::move(out)), temporary_(out_ + 
 
 MergeFile::~MergeFile() {
   if (fd_ < 0) return;
+  struct stat status {};
+  if (::fstat(fd_, &status) == 0 && status.st_size == 0) discard();
   ::flock(fd_, LOCK_UN);  // by itself a close leaves the lock to a copy of the process that still has the file open
   ::close(fd_);
 }

@@ -20,6 +20,7 @@ struct MergeNote {
 class MergeFile {
  public:
   explicit MergeFile(std::string out);
+  // An empty file is removed.
   ~MergeFile();
   MergeFile(const MergeFile&) = delete;
   MergeFile& operator=(const MergeFile&) = delete;

@@ -70,10 +70,9 @@ void check(const std::string& path, const ShardList& list, const std::vector<siz
     const auto before = stamp_of(file);
     std::string fault = fault_of(file, list.shards[number], list, control);
     const auto after = stamp_of(file);
+    const bool settled = before && before == after && before->changed_ns + clock_tick_ns < start;
     std::lock_guard lock(mutex);
-    if (fault.empty() && before && before == after && before->changed_ns + clock_tick_ns < start) {
-      stamps.set(number, *before);
-    }
+    stamps.set(number, fault.empty() && settled ? before : std::nullopt);
     faults[number] = std::move(fault);
   });
   stamps.save();

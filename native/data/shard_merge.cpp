@@ -138,6 +138,7 @@ class Merge {
       done_ = sound(InputFile(file_.temporary()), shards);
     }
     file_.truncate(ends_[done_]);
+    resumed_ = true;
   }
 
   void check_space() const {
@@ -192,6 +193,7 @@ class Merge {
   // After an error: what is there is kept for the next time. The error says what is wrong; should the note fail too,
   // the one before it still holds.
   void leave() {
+    if (!resumed_) return;
     try {
       if (done_ > 0) {
         note();
@@ -211,6 +213,7 @@ class Merge {
   const TokenHeader header_;
   std::vector<int64_t> ends_;  // of the header and of each shard in the merged file
   size_t done_ = 0;            // shards that are in the file
+  bool resumed_ = false;       // whether that is known
   int64_t expected_ = 0;
 };
 

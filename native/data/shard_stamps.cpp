@@ -52,26 +52,22 @@ void ShardStamps::parse(const std::string& text) {
     bool numbers = true;
     for (size_t field = 2; field < 6; ++field) numbers &= (*row)[field].is_number_integer();
     if (!numbers) continue;
-    known_[i] = {
-        {(*row)[2].get<int64_t>(), (*row)[3].get<int64_t>(), (*row)[4].get<int64_t>(), (*row)[5].get<uint64_t>()},
-        true};
+    known_[i] = FileStamp{(*row)[2], (*row)[3], (*row)[4], (*row)[5]};
   }
 }
 
-bool ShardStamps::hold(size_t shard, const FileStamp& stamp) const {
-  return known_[shard].there && known_[shard].stamp == stamp;
-}
+bool ShardStamps::hold(size_t shard, const FileStamp& stamp) const { return known_[shard] == stamp; }
 
-void ShardStamps::set(size_t shard, const FileStamp& stamp) {
-  known_[shard] = {stamp, true};
-  changed_ = true;
+void ShardStamps::set(size_t shard, const std::optional<FileStamp>& stamp) {
+  changed_ |= known_[shard] != stamp;
+  known_[shard] = stamp;
 }
 
 void ShardStamps::save() const {
   if (!changed_) return;
   nlohmann::json rows = nlohmann::json::object();
   for (size_t i = 0; i < known_.size(); ++i) {
-    if (known_[i].there) rows[list_.shards[i].file] = row_of(list_.shards[i], known_[i].stamp);
+    if (known_[i]) rows[list_.shards[i].file] = row_of(list_.shards[i], *known_[i]);
   }
   try {
     AtomicFile file(file_);

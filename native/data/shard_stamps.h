@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "data/shard_list.h"
 
@@ -26,20 +27,17 @@ class ShardStamps {
   ShardStamps(const std::string& path, const ShardList& list);
   // Whether the file is as it was when it was found right.
   bool hold(size_t shard, const FileStamp& stamp) const;
-  void set(size_t shard, const FileStamp& stamp);
-  // Writes them, when set() was called.
+  // Found right, with this stamp; or nothing is known any more.
+  void set(size_t shard, const std::optional<FileStamp>& stamp);
+  // Writes them, when one has changed.
   void save() const;
 
  private:
-  struct Known {
-    FileStamp stamp;
-    bool there = false;
-  };
   void parse(const std::string& text);
 
   const ShardList& list_;
   std::string file_;
-  std::vector<Known> known_;  // by shard
+  std::vector<std::optional<FileStamp>> known_;  // by shard
   bool changed_ = false;
 };
 

@@ -1,5 +1,5 @@
 /** Texts in shards, for tests. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
@@ -75,4 +75,11 @@ export function partsOf(lengths: readonly number[], seed = 0): Int32Array[] {
   for (const length of lengths) ends.push((ends.at(-1) ?? 0) + length)
   const all = idsOf(ends.at(-1) ?? 0, seed)
   return ends.map((end, i) => all.subarray(ends[i - 1] ?? 0, end))
+}
+
+/** Flips a bit of the byte at this place of a file. */
+export function flipBit(path: string, place: number, bit = place % 8): void {
+  const bytes = readFileSync(path)
+  bytes[place] = (bytes[place] as number) ^ (1 << bit)
+  writeFileSync(path, bytes)
 }
