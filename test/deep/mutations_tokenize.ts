@@ -8,16 +8,11 @@ export const tokenize = [
     ['shards are believed without being read', 'if (wrong === null) continue', 'continue'],
     ['text with other times is taken for the same', 'if (timesDiffer) {', 'if (timesDiffer && false) {'],
   ),
-  ...inFile(
-    'ts/tokenize/entries.ts',
-    'tokenize/shards',
-    [
-      'an entry is believed though its digest is another',
-      "if (written !== native.digestOf(line) || more.join() !== '') return null",
-      '',
-    ],
-    ['an entry of another unit counts', ' || entry.unit !== unit.number', ''],
-  ),
+  ...inFile('ts/tokenize/entries.ts', 'tokenize/shards', [
+    'an entry is believed though its digest is another',
+    "if (written !== native.digestOf(line) || more.join() !== '') return null",
+    '',
+  ]),
   ...inFile('ts/tokenize/manifest.ts', 'tokenize/manifest', [
     'a damaged manifest is read',
     'if (written !== native.digestOf(JSON.stringify(rest)))',
