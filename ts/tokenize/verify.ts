@@ -142,12 +142,12 @@ async function verifyPlanned(
     if (writable) written = (await writeOverall(place, entries, work.dtype, work.tokenizer.vocab_size)) !== 'right'
     const store = native.TokenStore.open(place.file)
     try {
+      if (store.length !== totals.tokens) {
+        problems.push(`${shownPath(place.file)} holds ${store.length} tokens, and the entries say ${totals.tokens}`)
+      }
       maxId = await store.maxId()
     } finally {
       store.close()
-    }
-    if (store.length !== totals.tokens) {
-      problems.push(`${shownPath(place.file)} holds ${store.length} tokens, and the entries say ${totals.tokens}`)
     }
     if (maxId >= work.tokenizer.vocab_size) {
       problems.push(
