@@ -62,29 +62,51 @@ void BpeEncoder::remember_short(const uint8_t* piece, uint32_t bytes, const uint
   short_entries_[key * 0x9E3779B97F4A7C15u >> (64 - short_bits)] = {key, ids[0], count == 2 ? ids[1] : none};
 }
 
-uint32_t* BpeEncoder::encode_missed(const Missed& missed, const uint8_t* piece, uint32_t bytes, uint32_t* out) {
-  if (bytes > max_long_bytes) return out + model_->encode_piece(piece, bytes, out);
-  LongEntry& entry = long_entries_[missed.slot];
-  if (entry.key == missed.key) {
-    std::memcpy(out, entry.ids, sizeof entry.ids);
-    remember_short(piece, bytes, out, entry.count);
-    return out + entry.count;
+// The ids of pieces that the short entries do not know, from the long entries or the model.
+void BpeEncoder::encode_missed(const uint32_t* batch, uint32_t missed_count) {
+  const uint8_t* text = blocks_.text();
+  jobs_.clear();
+  job_missed_.clear();
+  for (uint32_t i = 0; i < missed_count; i++) {
+    Missed& missed = missed_[i];
+    const uint32_t at = batch[missed.index], bytes = batch[missed.index + 1] - at;
+    if (bytes <= max_long_bytes) {
+      const LongEntry& entry = long_entries_[missed.slot];
+      if (entry.key == missed.key) {
+        std::memcpy(&piece_ids_[at], entry.ids, sizeof entry.ids);
+        missed.count = entry.count;
+        remember_short(text + at, bytes, entry.ids, entry.count);
+        continue;
+      }
+    }
+    jobs_.push_back({at, bytes, 0});
+    job_missed_.push_back(i);
   }
-  const size_t count = model_->encode_piece(piece, bytes, out);
-  if (count <= std::size(entry.ids)) {
-    entry.key = missed.key;
-    entry.count = static_cast<uint32_t>(count);
-    std::memcpy(entry.ids, out, count * sizeof *out);
+  model_->encode_pieces(text, jobs_.data(), jobs_.size(), piece_ids_.data());
+  for (size_t i = 0; i < jobs_.size(); i++) {
+    const PieceJob& job = jobs_[i];
+    Missed& missed = missed_[job_missed_[i]];
+    const uint32_t* ids = &piece_ids_[job.at];
+    missed.count = job.count;
+    if (job.bytes > max_long_bytes) continue;
+    if (job.count <= std::size(LongEntry{}.ids)) {
+      LongEntry& entry = long_entries_[missed.slot];
+      entry.key = missed.key;
+      entry.count = job.count;
+      std::memcpy(entry.ids, ids, job.count * sizeof *ids);
+    }
+    remember_short(text + job.at, job.bytes, ids, job.count);
   }
-  remember_short(piece, bytes, out, count);
-  return out + count;
 }
 
 void BpeEncoder::encode_block() {
   const uint8_t* text = blocks_.text();
   const uint32_t* starts = blocks_.starts();
   const size_t needed = blocks_.bytes() + 16;  // a piece has at most as many ids as bytes; writes may go past by 7
-  if (block_ids_.size() < needed) block_ids_.resize(needed);
+  if (block_ids_.size() < needed) {
+    block_ids_.resize(needed);
+    piece_ids_.resize(needed);
+  }
   uint32_t* out = block_ids_.data();
   for (size_t first = 0; first < blocks_.pieces(); first += batch_pieces) {
     const uint32_t count = static_cast<uint32_t>(std::min<size_t>(batch_pieces, blocks_.pieces() - first));
@@ -109,6 +131,7 @@ void BpeEncoder::encode_block() {
       missed.slot = static_cast<uint32_t>((hash ^ hash >> 29) * 0x9E3779B97F4A7C15u >> (64 - long_bits));
       __builtin_prefetch(&long_entries_[missed.slot]);
     }
+    encode_missed(batch, missed_count);
     uint32_t next = 0;
     for (uint32_t i = 0; i <= missed_count; i++) {
       const uint32_t stop = i < missed_count ? missed_[i].index : count;
@@ -117,7 +140,11 @@ void BpeEncoder::encode_block() {
         out += 1 + (out[1] != none);
       }
       if (i == missed_count) break;
-      out = encode_missed(missed_[i], text + batch[next], batch[next + 1] - batch[next], out);
+      const uint32_t* ids = &piece_ids_[batch[next]];
+      const uint32_t id_count = missed_[i].count;
+      std::memcpy(out, ids, sizeof(uint32_t) * 7);
+      if (id_count > 7) std::memcpy(out, ids, sizeof(uint32_t) * id_count);
+      out += id_count;
       next++;
     }
   }
