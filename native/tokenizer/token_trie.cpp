@@ -6,6 +6,8 @@
 #include <queue>
 #include <string_view>
 
+#include "tokenizer/vector_isa.h"
+
 namespace aot {
 namespace {
 
@@ -38,8 +40,7 @@ std::vector<Merge> between_symbols(const std::vector<Merge>& merges, const uint3
 TokenTrie::TokenTrie(const std::vector<Merge>& merges, const uint32_t (&byte_ids)[256])
     : ids_(byte_ids, byte_ids + 256) {
   for (uint32_t byte = 0; byte < 256; byte++) {
-    halves_.push_back({byte, byte});
-    extents_.push_back({none, 1});
+    symbols_.push_back({byte, byte, none, 1});
   }
   // A word of 32 bits for every two merges leaves 1 of 100 other pairs to be looked for in vain.
   filter_.resize(std::bit_ceil(merges.size() / 2 + 2));
@@ -52,7 +53,8 @@ TokenTrie::TokenTrie(const std::vector<Merge>& merges, const uint32_t (&byte_ids
     uint32_t slot = tables_.merge_slot(merge.left, merge.right);
     while (merges_[slot] != 0) slot = (slot + 1) & (static_cast<uint32_t>(merges_.size()) - 1);
     merges_[slot] = merge.result;
-    halves_.push_back({merge.left, merge.right});
+    const uint32_t length = symbols_[merge.left].length + symbols_[merge.right].length;
+    symbols_.push_back({merge.left, merge.right, none, length});
   }
   set_tables();
 }
@@ -62,8 +64,7 @@ void TokenTrie::set_tables() {
   tables_.nodes = nodes_.data();
   tables_.longest = longest_.data();
   tables_.second = second_.data();
-  tables_.halves = halves_.data();
-  tables_.extents = extents_.data();
+  tables_.symbols = symbols_.data();
   tables_.ids = ids_.data();
   tables_.filter = filter_.data();
   tables_.merges = merges_.data();
@@ -77,14 +78,17 @@ std::unique_ptr<const TokenTrie> TokenTrie::build(const std::vector<Merge>& merg
   for (const Merge& merge : merges) trie->ids_.push_back(merge.result);
   if (!trie->add_merges(symbol_merges, token_bytes) || !trie->build_nodes(token_bytes)) return nullptr;
   trie->set_tables();
+  const std::vector<uint32_t>& ids = trie->ids_;
+  const auto out_of_order = [](uint32_t id, uint32_t following) { return id + 1 != following; };
+  if (ids.size() > 256 && std::adjacent_find(ids.begin() + 256, ids.end(), out_of_order) == ids.end()) {
+    trie->tables_.merged_id = ids[256];
+  }
   return trie;
 }
 
 bool TokenTrie::add_merges(const std::vector<Merge>& merges, const std::vector<std::string>& token_bytes) {
   for (const Merge& merge : merges) {
-    const uint32_t length = extents_[merge.left].length + extents_[merge.right].length;
-    if (token_bytes[ids_[merge.result]].size() != length) return false;
-    extents_.push_back({none, length});
+    if (token_bytes[ids_[merge.result]].size() != symbols_[merge.result].length) return false;
     if (!tables_.compatible(merge.left, merge.right, merge.result)) return false;
   }
   return true;
@@ -92,7 +96,7 @@ bool TokenTrie::add_merges(const std::vector<Merge>& merges, const std::vector<s
 
 bool TokenTrie::build_nodes(const std::vector<std::string>& token_bytes) {
   const auto bytes_of = [&](uint32_t symbol) -> const std::string& { return token_bytes[ids_[symbol]]; };
-  std::vector<uint32_t> sorted(extents_.size());
+  std::vector<uint32_t> sorted(symbols_.size());
   std::iota(sorted.begin(), sorted.end(), 0u);
   std::sort(sorted.begin(), sorted.end(), [&](uint32_t a, uint32_t b) { return bytes_of(a) < bytes_of(b); });
   nodes_.assign(block_nodes, 0);
@@ -115,7 +119,7 @@ bool TokenTrie::build_nodes(const std::vector<std::string>& token_bytes) {
     queue.pop();
     uint32_t at = tree.first;
     if (tree.depth > 0 && bytes_of(sorted[at]).size() == tree.depth) {
-      extents_[sorted[at]].prefix = longest_[tree.node];
+      symbols_[sorted[at]].prefix = longest_[tree.node];
       longest_[tree.node] = sorted[at++];
     }
     children.clear();
@@ -186,12 +190,7 @@ TrieEncoder trie_encoder_named(std::string_view name) {
 }
 
 TrieEncoder fastest_trie_encoder() {
-  static const TrieEncoder fastest = [] {
-    for (const char* name : {"avx512", "avx2"}) {
-      if (const TrieEncoder encoder = trie_encoder_named(name)) return encoder;
-    }
-    return encode_pieces_scalar;
-  }();
+  static const TrieEncoder fastest = best_of_isa(trie_encoder_named);
   return fastest;
 }
 

@@ -34,8 +34,7 @@ class TokenTrie {
   uint32_t find_base(const std::vector<uint8_t>& labels);
   void set_tables();
 
-  std::vector<TrieTables::Halves> halves_;
-  std::vector<TrieTables::Extent> extents_;
+  std::vector<TrieTables::Symbol> symbols_;
   std::vector<uint32_t> ids_;
   std::vector<uint32_t> filter_, merges_;
   std::vector<uint32_t> nodes_, longest_, second_;  // node 0 is the root

@@ -35,8 +35,12 @@ struct Avx2 {
   static Vec right(Vec a) {
     return _mm256_srli_epi32(a, count);
   }
+  template <int count>
+  static Vec left(Vec a) {
+    return _mm256_slli_epi32(a, count);
+  }
   static Vec shift_right(Vec a, int count) { return _mm256_srl_epi32(a, _mm_cvtsi32_si128(count)); }
-  static Vec shift_left(Vec a, Vec counts) { return _mm256_sllv_epi32(a, counts); }
+  static Vec shift_each_left(Vec a, Vec counts) { return _mm256_sllv_epi32(a, counts); }
   // Within a mask: whether values below 2^31 are equal, or the first is less.
   static Mask equal(Mask within, Vec a, Vec b) { return _mm256_and_si256(within, _mm256_cmpeq_epi32(a, b)); }
   static Mask less(Mask within, Vec a, Vec b) { return _mm256_and_si256(within, _mm256_cmpgt_epi32(b, a)); }
@@ -53,7 +57,7 @@ struct Avx2 {
 }  // namespace
 
 void encode_pieces_avx2(const TrieTables& tables, const uint8_t* text, PieceJob* jobs, size_t count, uint32_t* ids) {
-  TrieLanes<Avx2>(tables, text, jobs, count, ids).run();
+  TrieLanes<Twice<Avx2>>(tables, text, jobs, count, ids).run();
 }
 
 }  // namespace aot

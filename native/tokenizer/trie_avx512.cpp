@@ -33,8 +33,12 @@ struct Avx512 {
   static Vec right(Vec a) {
     return _mm512_srli_epi32(a, count);
   }
+  template <int count>
+  static Vec left(Vec a) {
+    return _mm512_slli_epi32(a, count);
+  }
   static Vec shift_right(Vec a, int count) { return _mm512_srl_epi32(a, _mm_cvtsi32_si128(count)); }
-  static Vec shift_left(Vec a, Vec counts) { return _mm512_sllv_epi32(a, counts); }
+  static Vec shift_each_left(Vec a, Vec counts) { return _mm512_sllv_epi32(a, counts); }
   // Within a mask: whether values below 2^31 are equal, or the first is less.
   static Mask equal(Mask within, Vec a, Vec b) { return _mm512_mask_cmpeq_epi32_mask(within, a, b); }
   static Mask less(Mask within, Vec a, Vec b) { return _mm512_mask_cmplt_epi32_mask(within, a, b); }
@@ -51,7 +55,7 @@ struct Avx512 {
 }  // namespace
 
 void encode_pieces_avx512(const TrieTables& tables, const uint8_t* text, PieceJob* jobs, size_t count, uint32_t* ids) {
-  TrieLanes<Avx512>(tables, text, jobs, count, ids).run();
+  TrieLanes<Twice<Avx512>>(tables, text, jobs, count, ids).run();
 }
 
 }  // namespace aot

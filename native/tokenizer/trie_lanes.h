@@ -11,6 +11,61 @@
 namespace aot {
 namespace {
 
+// Two vectors at a time: while one waits for memory, the other does as well.
+template <class One>
+struct Twice {
+  static constexpr uint32_t width = 2 * One::width;
+  struct Vec {
+    typename One::Vec low, high;
+    friend Vec operator&(Vec a, Vec b) { return {a.low & b.low, a.high & b.high}; }
+    friend Vec operator|(Vec a, Vec b) { return {a.low | b.low, a.high | b.high}; }
+    friend Vec operator^(Vec a, Vec b) { return {a.low ^ b.low, a.high ^ b.high}; }
+  };
+  struct Mask {
+    typename One::Mask low, high;
+  };
+  static Vec all(uint32_t value) { return {One::all(value), One::all(value)}; }
+  static Vec load(const uint32_t* from) { return {One::load(from), One::load(from + One::width)}; }
+  static void store(uint32_t* to, Vec value) {
+    One::store(to, value.low);
+    One::store(to + One::width, value.high);
+  }
+  static Mask mask(uint32_t bits) {
+    return {One::mask(bits & ((1u << One::width) - 1)), One::mask(bits >> One::width)};
+  }
+  static uint32_t bits(Mask mask) { return One::bits(mask.low) | One::bits(mask.high) << One::width; }
+  static Vec add(Vec a, Vec b) { return {One::add(a.low, b.low), One::add(a.high, b.high)}; }
+  static Vec multiply(Vec a, uint32_t b) { return {One::multiply(a.low, b), One::multiply(a.high, b)}; }
+  template <int count>
+  static Vec right(Vec a) {
+    return {One::template right<count>(a.low), One::template right<count>(a.high)};
+  }
+  template <int count>
+  static Vec left(Vec a) {
+    return {One::template left<count>(a.low), One::template left<count>(a.high)};
+  }
+  static Vec shift_right(Vec a, int count) { return {One::shift_right(a.low, count), One::shift_right(a.high, count)}; }
+  static Vec shift_each_left(Vec a, Vec counts) {
+    return {One::shift_each_left(a.low, counts.low), One::shift_each_left(a.high, counts.high)};
+  }
+  static Mask equal(Mask within, Vec a, Vec b) {
+    return {One::equal(within.low, a.low, b.low), One::equal(within.high, a.high, b.high)};
+  }
+  static Mask less(Mask within, Vec a, Vec b) {
+    return {One::less(within.low, a.low, b.low), One::less(within.high, a.high, b.high)};
+  }
+  static Vec select(Mask mask, Vec yes, Vec no) {
+    return {One::select(mask.low, yes.low, no.low), One::select(mask.high, yes.high, no.high)};
+  }
+  static Vec gather(Vec rest, Mask mask, const void* from, Vec index) {
+    return {One::gather(rest.low, mask.low, from, index.low), One::gather(rest.high, mask.high, from, index.high)};
+  }
+  static Vec gather_bytes(Vec rest, Mask mask, const void* from, Vec offset) {
+    return {One::gather_bytes(rest.low, mask.low, from, offset.low),
+            One::gather_bytes(rest.high, mask.high, from, offset.high)};
+  }
+};
+
 template <class Vectors>
 class TrieLanes {
   using Vec = typename Vectors::Vec;
@@ -18,6 +73,7 @@ class TrieLanes {
   static constexpr uint32_t width = Vectors::width;
   static constexpr uint32_t none = TrieTables::none;
   static constexpr int stragglers = static_cast<int>(width / 8);
+  static constexpr int gather_at = static_cast<int>(width / 2);
   static constexpr uint32_t most_bytes = 1024;   // longer pieces are encoded alone,
   static constexpr uint32_t most_at = 1u << 30;  // and those behind a piece so long that offsets have no sign left
 
@@ -32,7 +88,10 @@ class TrieLanes {
     uint32_t walking = 0, checking = 0;
     while (starting_ | walking | checking | chosen_) {
       const Vec end = Vectors::load(end_);
-      if (starting_) {
+      // Each of the two works waits until half of the lanes need it, or none the other.
+      const uint32_t to_walk = starting_ | walking, to_check = chosen_ | checking;
+      const bool walk = __builtin_popcount(to_walk) >= gather_at || to_check == 0;
+      if (walk && starting_) {
         const Mask lanes = Vectors::mask(starting_);
         const Vec position = Vectors::load(position_);
         const Vec bytes = Vectors::gather_bytes(position, lanes, text_, position);
@@ -47,7 +106,7 @@ class TrieLanes {
         chosen_ |= starting_ & ~Vectors::bits(walkers);
         starting_ = 0;
       }
-      if (walking) {
+      if (walk && walking) {
         Mask lanes = Vectors::mask(walking);
         do {
           Vec bytes = Vectors::gather_bytes(from, lanes, text_, from);
@@ -71,10 +130,11 @@ class TrieLanes {
         walking &= ~arrived;
       }
       uint32_t accepted = 0, rejected = 0;
-      if (chosen_) {
+      const bool check = __builtin_popcount(chosen_ | checking) >= gather_at || !walk || (starting_ | walking) == 0;
+      if (check && chosen_) {
         for (uint32_t lanes = chosen_ & blocked_; lanes; lanes &= lanes - 1) {
           const uint32_t lane = lowest(lanes);
-          if (is_dead_end(lane, position_[lane] + tables_.extents[candidate_[lane]].length)) rejected |= 1u << lane;
+          if (is_dead_end(lane, position_[lane] + tables_.symbols[candidate_[lane]].length)) rejected |= 1u << lane;
         }
         const Mask lanes = Vectors::mask(chosen_ & ~rejected);
         const Vec before = Vectors::load(before_);
@@ -88,15 +148,15 @@ class TrieLanes {
         checking |= more;
         chosen_ = 0;
       }
-      if (checking) {
+      if (check && checking) {
         Mask lanes = Vectors::mask(checking);
         uint32_t failed = 0;
         do {
           Vec hash = Vectors::add(Vectors::multiply(left, 0x9E3779B1u), Vectors::multiply(right, 0x85EBCA77u));
           hash = hash ^ Vectors::template right<15>(hash);
           const Vec one = Vectors::all(1), low = Vectors::all(31);
-          const Vec bits =
-              Vectors::shift_left(one, hash & low) | Vectors::shift_left(one, Vectors::template right<5>(hash) & low);
+          const Vec bits = Vectors::shift_each_left(one, hash & low) |
+                           Vectors::shift_each_left(one, Vectors::template right<5>(hash) & low);
           const Vec word =
               Vectors::gather(hash, lanes, tables_.filter, Vectors::shift_right(hash, tables_.filter_shift));
           uint32_t possible = Vectors::bits(Vectors::equal(lanes, word & bits, bits));
@@ -107,7 +167,7 @@ class TrieLanes {
             Vectors::store(limits, limit);
             for (; possible; possible &= possible - 1) {
               const uint32_t lane = lowest(possible);
-              if (tables_.find_merge(lefts[lane], rights[lane]) < limits[lane]) failed |= 1u << lane;
+              if (tables_.find_merge_below(lefts[lane], rights[lane], limits[lane])) failed |= 1u << lane;
             }
             lanes = Vectors::mask(Vectors::bits(lanes) & ~failed);
           }
@@ -115,8 +175,7 @@ class TrieLanes {
           const Vec later = Vectors::select(is_left, left, right);
           lanes = Vectors::less(lanes, Vectors::all(255), later);
           const Vec half = Vectors::select(is_left, one, Vectors::all(0));
-          const Vec part =
-              Vectors::gather(later, lanes, tables_.halves, Vectors::add(Vectors::add(later, later), half));
+          const Vec part = Vectors::gather(later, lanes, tables_.symbols, Vectors::template left<2>(later) | half);
           limit = Vectors::select(lanes, Vectors::add(later, one ^ half), limit);
           left = Vectors::select(is_left, part, left);
           right = Vectors::select(is_left, right, Vectors::select(lanes, part, right));
@@ -156,7 +215,7 @@ class TrieLanes {
   void accept(uint32_t lane) {
     const uint32_t symbol = candidate_[lane];
     *out_[lane]++ = before_[lane] = symbol;
-    position_[lane] += tables_.extents[symbol].length;
+    position_[lane] += tables_.symbols[symbol].length;
     if (position_[lane] < end_[lane]) {
       starting_ |= 1u << lane;
       return;
@@ -164,7 +223,7 @@ class TrieLanes {
     PieceJob& job = *job_[lane];
     uint32_t* ids = ids_ + job.at;
     job.count = static_cast<uint32_t>(out_[lane] - ids);
-    for (uint32_t i = 0; i < job.count; i++) ids[i] = tables_.ids[ids[i]];
+    for (uint32_t i = 0; i < job.count; i++) ids[i] = tables_.id(ids[i]);
     start_piece(lane);
   }
 
@@ -173,7 +232,7 @@ class TrieLanes {
     uint32_t symbol = candidate_[lane];
     uint32_t* const first = ids_ + job_[lane]->at;
     do {
-      while (tables_.extents[symbol].prefix == none) {
+      while (tables_.symbols[symbol].prefix == none) {
         if (!(blocked_ >> lane & 1)) {
           blocked_ |= 1u << lane;
           for (uint32_t i = 0; i <= job_[lane]->bytes / 64; i++) dead_ends_[lane][i] = 0;
@@ -181,10 +240,10 @@ class TrieLanes {
         const uint32_t at = position_[lane] - job_[lane]->at;
         dead_ends_[lane][at >> 6] |= uint64_t{1} << (at & 63);
         symbol = *--out_[lane];
-        position_[lane] -= tables_.extents[symbol].length;
+        position_[lane] -= tables_.symbols[symbol].length;
       }
-      symbol = tables_.extents[symbol].prefix;
-    } while ((blocked_ >> lane & 1) && is_dead_end(lane, position_[lane] + tables_.extents[symbol].length));
+      symbol = tables_.symbols[symbol].prefix;
+    } while ((blocked_ >> lane & 1) && is_dead_end(lane, position_[lane] + tables_.symbols[symbol].length));
     before_[lane] = out_[lane] == first ? none : out_[lane][-1];
     candidate_[lane] = symbol;
     chosen_ |= 1u << lane;

@@ -21,23 +21,23 @@ void encode_piece(const TrieTables& tables, const uint8_t* piece, PieceJob& job,
   size_t position = 0, count = 0;
   uint32_t symbol = tables.longest_at(piece, end);
   for (;;) {
-    const TrieTables::Extent extent = tables.extents[symbol];
-    const size_t next = position + extent.length;
+    const TrieTables::Symbol& found = tables.symbols[symbol];
+    const size_t next = position + found.length;
     if (!(dead_end[next >> 6] >> (next & 63) & 1) &&
         (count == 0 || tables.compatible(ids[count - 1], symbol, TrieTables::none))) {
       ids[count++] = symbol;
       position = next;
       if (position == bytes) break;
       symbol = tables.longest_at(piece + position, end);
-    } else if (extent.prefix != TrieTables::none) {
-      symbol = extent.prefix;
+    } else if (found.prefix != TrieTables::none) {
+      symbol = found.prefix;
     } else {
       dead_end[position >> 6] |= uint64_t{1} << (position & 63);
       symbol = ids[--count];
-      position -= tables.extents[symbol].length;
+      position -= tables.symbols[symbol].length;
     }
   }
-  for (size_t i = 0; i < count; i++) ids[i] = tables.ids[ids[i]];
+  for (size_t i = 0; i < count; i++) ids[i] = tables.id(ids[i]);
   job.count = static_cast<uint32_t>(count);
 }
 

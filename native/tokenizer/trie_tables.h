@@ -12,20 +12,18 @@ namespace aot {
 // are symbols in the order of the merges: 0 .. 255 the bytes, then 256 + rank; all below 2^22.
 struct TrieTables {
   static constexpr uint32_t none = INT32_MAX;
-  struct Halves {
-    uint32_t left, right;  // what a symbol was merged from; for a byte: itself
-  };
-  struct Extent {
-    uint32_t prefix;  // the longest token that is a proper prefix, or none
-    uint32_t length;  // in bytes
+  struct Symbol {
+    uint32_t left, right;  // what it was merged from; for a byte: itself
+    uint32_t prefix;       // the longest token that is a proper prefix, or none
+    uint32_t length;       // in bytes
   };
 
   const uint32_t* nodes;    // an XOR double array: base << 9 | label + 1; the child for byte b lies at base ^ b
   const uint32_t* longest;  // by node: the longest token on the way to it
   const uint32_t* second;   // node after two bytes (first | second << 8); 0: none
-  const Halves* halves;
-  const Extent* extents;
+  const Symbol* symbols;
   const uint32_t* ids;     // of symbols
+  uint32_t merged_id;      // symbols from 256 on have ids in the same order, from this one on; 0: in any order
   const uint32_t* filter;  // two bits of one word for each pair that merges
   const uint32_t* merges;  // what pairs merge to, by hash; 0: empty
   int filter_shift, merge_shift;
@@ -39,33 +37,37 @@ struct TrieTables {
     return static_cast<uint32_t>((uint64_t{left} << 32 | right) * 0x9E3779B97F4A7C15u >> merge_shift);
   }
 
-  // What the two merge to, or none.
-  uint32_t merged(uint32_t left, uint32_t right) const {
+  // Whether the two merge to a symbol below `limit`.
+  bool merge_below(uint32_t left, uint32_t right, uint32_t limit) const {
     const uint32_t pair_hash = hash(left, right), bits = filter_bits(pair_hash);
-    return (filter[pair_hash >> filter_shift] & bits) == bits ? find_merge(left, right) : none;
+    return (filter[pair_hash >> filter_shift] & bits) == bits && find_merge_below(left, right, limit);
   }
-  uint32_t find_merge(uint32_t left, uint32_t right) const {
+  bool find_merge_below(uint32_t left, uint32_t right, uint32_t limit) const {
     const uint32_t mask = (uint32_t{1} << (64 - merge_shift)) - 1;
     for (uint32_t slot = merge_slot(left, right);; slot = (slot + 1) & mask) {
       const uint32_t result = merges[slot];
-      if (result == 0) return none;
-      if (halves[result].left == left && halves[result].right == right) return result;
+      if (result == 0) return false;
+      // The limit first: it spares most looks at the symbol, which may be far.
+      if (result < limit && symbols[result].left == left && symbols[result].right == right) return true;
     }
+  }
+  uint32_t id(uint32_t symbol) const {
+    return symbol >= 256 && merged_id != 0 ? merged_id + (symbol - 256) : ids[symbol];
   }
   // Whether the boundary between the two survives all merges below `limit`.
   bool compatible(uint32_t left, uint32_t right, uint32_t limit) const {
     // Undo the later of the two tokens' merges, until both are bytes: at each stage a merge across the boundary would
     // have come first if its rank is below that of the merge just undone. Of equal ones the left merge came first.
     for (;;) {
-      if (merged(left, right) < limit) return false;
+      if (merge_below(left, right, limit)) return false;
       if (left > right) {
         if (left < 256) return true;
         limit = left;
-        left = halves[left].right;
+        left = symbols[left].right;
       } else {
         if (right < 256) return true;
         limit = right + 1;
-        right = halves[right].left;
+        right = symbols[right].left;
       }
     }
   }
