@@ -55,6 +55,10 @@ export interface NativeTokenizerParts {
   lastSafeCut(utf8: Uint8Array): number
   /** Trains on texts, each a sequence, and on words with their counts. */
   train(texts: string[], words: string[], counts: number[], vocabSize: number): NativeTokenizer
+  /** The words of texts, counted part by part and merged; `memory` in bytes. */
+  countWords(parts: string[][]): { words: string[]; counts: number[]; memory: number }
+  /** How many pieces (or characters), with added tokens, one encoder says that it has encoded. */
+  encodedWords(tokenizer: NativeTokenizer, texts: string[]): number
   /** Ids of one piece by the definition of BPE: merge after merge. */
   mergePiece(tokenizer: NativeTokenizer, piece: string): Int32Array
 }

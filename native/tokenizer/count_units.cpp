@@ -12,14 +12,14 @@
 namespace aot {
 namespace {
 
-// Of a thread's table of words; what it holds is written out, and the table starts anew.
-constexpr uint64_t most_memory = 48 << 20;
+// Of a thread's table: what it holds is written out then, and it starts anew. About 64 MB.
+constexpr uint64_t most_words = 600'000, most_word_bytes = 32 << 20;
 
 class WordCounter {
  public:
   void add(std::string_view text, CountFileWriter& file) {
     counts_.add_text(text);
-    if (counts_.memory() > most_memory) write(file);
+    if (counts_.words() > most_words || counts_.word_bytes() > most_word_bytes) write(file);
   }
   // Number of words that were written since the last call of finish().
   uint64_t finish(CountFileWriter& file) {

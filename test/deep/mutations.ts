@@ -5,6 +5,7 @@ import { amx } from './mutations_amx.js'
 import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
 import { recurrent } from './mutations_recurrent.js'
+import { units } from './mutations_units.js'
 
 const tokenizer = [
   ...inFile('native/tokenizer/bpe_trainer.cpp', 'tokenizer/trainer', [
@@ -545,6 +546,7 @@ export const mutations: readonly Mutation[] = [
   ...data,
   ...ops,
   ...recurrent,
+  ...units,
   ...amx,
   ...cuda,
   ...engine,

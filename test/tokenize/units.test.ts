@@ -1,5 +1,6 @@
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { type NativeTokenizer, native } from '../../ts/native.js'
 import type { NativeUnit } from '../../ts/native_units.js'
@@ -157,8 +158,8 @@ test('threads and what was encoded before change nothing in a shard', async (t) 
   for (const threads of [2, 5]) {
     const other = await encodeUnits(t, tokenizer, units, threads)
     for (const number of [0, 1]) {
-      t.deepEqual(readFileSync(other.file(number, 'h5')), readFileSync(one.file(number, 'h5')))
-      t.deepEqual(readFileSync(other.file(number, 'json')), readFileSync(one.file(number, 'json')))
+      t.true(readFileSync(other.file(number, 'h5')).equals(readFileSync(one.file(number, 'h5'))))
+      t.true(readFileSync(other.file(number, 'json')).equals(readFileSync(one.file(number, 'json'))))
     }
   }
   const single = join(folder, 'single.h5')
@@ -167,7 +168,7 @@ test('threads and what was encoded before change nothing in a shard', async (t) 
   const options = { folder: alone, plan, single, threads: 3, dtype: 'int32' as const }
   await native.encodeUnits(tokenizer, [unit(0, file, size, [size])], options, control)
   await encode(tokenizer, [file], join(folder, 'whole.h5'), { dtype: 'int32' })
-  t.deepEqual(readFileSync(single), readFileSync(join(folder, 'whole.h5')))
+  t.true(readFileSync(single).equals(readFileSync(join(folder, 'whole.h5'))))
   const entry = JSON.parse(readFileSync(join(alone, '00000.json'), 'utf8').split('\n')[0] as string)
   t.is(entry.shard, '../single.h5')
   t.deepEqual([...control.progress], [size, 0, entry.tokens, entry.words])
@@ -189,6 +190,26 @@ test('a file that is not as it was planned ends the work; what is finished stays
     t.is(readTokens(join(out, '00000.h5')).length > 0, true)
     t.throws(() => readFileSync(join(out, '00001.json')), { code: 'ENOENT' })
     t.throws(() => readFileSync(join(out, '00001.h5.tmp')), { code: 'ENOENT' })
+  }
+})
+
+test('a file that changes while it is read ends the work', async (t) => {
+  const folder = temporaryFolder(t)
+  const [file] = writeFiles(folder, { 'a.txt': 'The cat sat on the mat. '.repeat(2_000_000) }) as [string]
+  const size = 48_000_000
+  const { tokenizer } = await train(writeFiles(folder, { 'b.txt': 'a' }), 257)
+  for (const [change, how] of [
+    [() => appendFileSync(file, 'more'), 'it was written to while it was read'],
+    [() => truncateSync(file, size - 1000), 'it became shorter while it was read'],
+  ] as const) {
+    truncateSync(file, size)
+    const control = newControl()
+    const options = { folder, plan, single: null, threads: 1, dtype: 'uint16' as const }
+    const work = native.encodeUnits(tokenizer, [unit(0, file, size, [size])], options, control)
+    while (control.progress[0] === 0) await setTimeout(1)
+    change()
+    await t.throwsAsync(work, { code: 'AOT_DATA', message: new RegExp(`a\\.txt has changed: ${how}`) })
+    t.throws(() => readFileSync(join(folder, '00000.json')), { code: 'ENOENT' })
   }
 })
 
@@ -227,13 +248,16 @@ test('counts of units give the tokenizer of the whole', async (t) => {
 
 test('more distinct words than a thread remembers are counted in several goes', async (t) => {
   const folder = temporaryFolder(t)
-  const words = Array.from({ length: 900_000 }, (_, index) => `w${(index * 7919).toString(36)}q`)
+  const words = Array.from({ length: 900_000 }, (_, index) =>
+    (index * 7919 + 36 ** 5).toString(25).replaceAll(/\d/g, (digit) => 'pqrstuvwxy'[Number(digit)] as string),
+  )
   const [file] = writeFiles(folder, { 'a.txt': [...words, ...words.slice(0, 1000)].join(' ') }) as [string]
   const size = readFileSync(file).length
   await native.countUnits([unit(0, file, size, [size])], { folder, plan, threads: 1, kind: 'words' }, newControl())
   const options = { plan, vocabSize: 300 }
   const counted = await native.trainCounts([join(folder, '00000.counts')], options, newControl())
   const whole = await train([file], 300)
+  t.true(whole.words >= 900_000)
   t.is(counted.words, whole.words)
   t.is(counted.occurrences, whole.occurrences)
 })
