@@ -8,6 +8,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import bindings from 'bindings'
 import { AotError } from './errors.js'
+import type { NativeTokenShards } from './native_shards.js'
 import type { NativeTokenizeUnits } from './native_units.js'
 
 /** Memory that native work and JavaScript share: the work adds to `done` (of `total`), and ends early on `stop`. */
@@ -385,7 +386,7 @@ export interface NativeOps {
 
 // --------------------------------------------------------------------------------------------------------------------
 
-export interface NativeAddon extends NativeTokenizeFolder, NativeTokenizeUnits, NativeOps {
+export interface NativeAddon extends NativeTokenizeFolder, NativeTokenizeUnits, NativeTokenShards, NativeOps {
   setErrorClass(errorClass: typeof AotError): void
   /** Processors this process may use. */
   availableCores(): number

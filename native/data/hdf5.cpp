@@ -61,6 +61,14 @@ Session::~Session() {
   if (--depth == 0) library_mutex().unlock();
 }
 
+Handle open_to_read(const std::string& path) {
+  Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+#if H5_VERSION_GE(1, 10, 7) && !(H5_VERS_MAJOR == 1 && H5_VERS_MINOR == 12 && H5_VERS_RELEASE == 0)
+  H5Pset_file_locking(access, false, true);  // network file systems without locks are common; nothing is written here
+#endif
+  return Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), H5Fclose);
+}
+
 #ifdef __SANITIZE_ADDRESS__
 
 // The sanitizer's allocator does not survive a fork: another thread may hold its locks, and the copy would wait for

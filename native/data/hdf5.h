@@ -1,8 +1,9 @@
-// defines: aot::hdf5::Session, aot::hdf5::Handle, aot::hdf5::survives
+// defines: aot::hdf5::Session, aot::hdf5::Handle, aot::hdf5::open_to_read, aot::hdf5::survives
 #pragma once
 #include <hdf5.h>
 
 #include <functional>
+#include <string>
 #include <utility>
 
 namespace aot::hdf5 {
@@ -35,6 +36,9 @@ class Handle {
   hid_t id_;
   Close close_;
 };
+
+// Opens a file for reading; invalid when HDF5 refuses it.
+Handle open_to_read(const std::string& path);
 
 // HDF5 can die of a damaged file: divide by zero, write out of bounds, never return. So what a file from outside makes
 // it do is tried first in a forked copy of the process. Runs body there (what it throws counts for nothing); false when

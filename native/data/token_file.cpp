@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "backend/error.h"
+#include "data/shard_check.h"
 
 namespace aot {
 namespace {
@@ -52,12 +53,12 @@ void check_file(const std::string& path) {
   fail(ErrorCode::data, path + " is a damaged or cut HDF5 file: write or copy it again");
 }
 
+[[noreturn]] void fail_no_tokens(const std::string& path) {
+  fail(ErrorCode::data, path + " holds no tokens: its text was empty");
+}
+
 hdf5::Handle open_file(const std::string& path) {
-  hdf5::Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-#if H5_VERSION_GE(1, 10, 7) && !(H5_VERS_MAJOR == 1 && H5_VERS_MINOR == 12 && H5_VERS_RELEASE == 0)
-  H5Pset_file_locking(access, false, true);  // network file systems without locks are common; nothing is written here
-#endif
-  hdf5::Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), H5Fclose);
+  hdf5::Handle file = hdf5::open_to_read(path);
   if (!file.valid()) fail_damaged(path);
   return file;
 }
@@ -126,7 +127,7 @@ int64_t length_of(hid_t dataset, const std::string& path) {
          "dataset 'tokens' of " + path + " has " + std::to_string(rank) + " dimensions: it must have one");
   }
   const int64_t length = H5Sget_simple_extent_npoints(space);
-  if (length <= 0) fail(ErrorCode::data, path + " holds no tokens: its text was empty");
+  if (length <= 0) fail_no_tokens(path);
   return length;
 }
 
@@ -275,25 +276,60 @@ void Opener::open_virtual(const Source& source, hid_t creation, int64_t extent, 
   }
 }
 
+std::optional<ShardList> shard_list_of(const std::string& path, const hdf5::Session& session) {
+  check_file(path);
+  const hdf5::Handle file = open_file(path);
+  return find_shard_list(file, path, session);
+}
+
+// Their bytes are those that TokenWriter wrote, so where the tokens lie is known without HDF5.
+TokenFile open_shards(const std::string& path, const ShardList& list) {
+  if (list.tokens() == 0) fail_no_tokens(path);
+  require_shards(path, list);
+  TokenFile result;
+  const ElementType type{static_cast<int>(token_bytes(list.dtype)), list.dtype == TokenDType::int32, false};
+  result.dtype = type.name();
+  for (const Shard& shard : list.shards) {
+    if (shard.tokens == 0) continue;
+    result.segments.push_back(
+        std::make_unique<MappedSegment>(shard_path(path, shard), list.data_offset(shard), shard.tokens, type));
+  }
+  return result;
+}
+
 }  // namespace
 
 TokenFile open_token_file(const std::string& path) {
-  TokenFile result;
-  hdf5::Session session;
-  const Source whole{path, dataset_name, 0, -1};
-  const bool harmless = hdf5::survives(session, [&] {
-    // Never destroyed: the copy of the process ends here.
-    TokenFile& trial = *new TokenFile;
-    Opener(trial, session).open(whole, 0);
-    for (const auto& segment : trial.segments) {
-      int32_t token;
-      segment->read(0, 1, &token);
-      segment->read(segment->length() - 1, 1, &token);
+  std::optional<ShardList> list;
+  {
+    hdf5::Session session;
+    const Source whole{path, dataset_name, 0, -1};
+    const bool harmless = hdf5::survives(session, [&] {
+      if (shard_list_of(path, session)) return;
+      // Never destroyed: the copy of the process ends here.
+      TokenFile& trial = *new TokenFile;
+      Opener(trial, session).open(whole, 0);
+      for (const auto& segment : trial.segments) {
+        int32_t token;
+        segment->read(0, 1, &token);
+        segment->read(segment->length() - 1, 1, &token);
+      }
+    });
+    if (!harmless) fail_damaged(path);
+    list = shard_list_of(path, session);
+    if (!list) {
+      TokenFile result;
+      Opener(result, session).open(whole, 0);
+      return result;
     }
-  });
-  if (!harmless) fail_damaged(path);
-  Opener(result, session).open(whole, 0);
-  return result;
+  }
+  return open_shards(path, *list);
+}
+
+std::optional<ShardList> read_shard_list(const std::string& path) {
+  hdf5::Session session;
+  if (!hdf5::survives(session, [&] { shard_list_of(path, session); })) fail_damaged(path);
+  return shard_list_of(path, session);
 }
 
 }  // namespace aot

@@ -58,10 +58,6 @@ int64_t convert_width(const char* from, int64_t count, int32_t* out, const Eleme
                             " is not a 32-bit id: the file does not hold token ids");
 }
 
-int64_t physical_memory() {
-  return static_cast<int64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<int64_t>(::sysconf(_SC_PAGESIZE));
-}
-
 }  // namespace
 
 std::string ElementType::name() const {
@@ -92,16 +88,16 @@ MappedSegment::MappedSegment(std::string path, int64_t byte_offset, int64_t leng
   if (base == MAP_FAILED) fail(ErrorCode::io, "cannot map " + path_ + " into memory: " + std::strerror(error));
   base_ = static_cast<char*>(base);
   data_ = base_ + slack;
-  expect_sequential(false);
 }
 
 MappedSegment::~MappedSegment() { ::munmap(base_, mapped_bytes_); }
 
-void MappedSegment::expect_sequential(bool on) const {
+void MappedSegment::expect(Reading how) const {
   // Reading around a fault helps while the whole file will end up in memory, and is waste when it cannot.
-  static const int64_t memory = physical_memory();
-  const int at_rest = static_cast<int64_t>(mapped_bytes_) > memory / 2 ? MADV_RANDOM : MADV_NORMAL;
-  ::madvise(base_, mapped_bytes_, on ? MADV_SEQUENTIAL : at_rest);
+  const int advice = how == Reading::sequential ? MADV_SEQUENTIAL
+                     : how == Reading::anywhere ? MADV_NORMAL
+                                                : MADV_RANDOM;
+  ::madvise(base_, mapped_bytes_, advice);
 }
 
 const int32_t* MappedSegment::direct() const {

@@ -33,8 +33,12 @@ class TokenSegment {
   virtual void read(int64_t offset, int64_t count, int32_t* out) const = 0;
   // The tokens as they lie in memory, or null when they must be read().
   virtual const int32_t* direct() const { return nullptr; }
-  // Tells the kernel that everything will be read once, in order (true), or that this is over (false).
-  virtual void expect_sequential(bool) const {}
+  // Bytes of the file that are mapped into memory.
+  virtual int64_t mapped_bytes() const { return 0; }
+  // Tells the kernel how it will be read: everything once, in order; or here and there, in a file that memory can hold
+  // (at first), or one that it cannot.
+  enum class Reading { sequential, anywhere, anywhere_in_too_much };
+  virtual void expect(Reading) const {}
 };
 
 // A part of a file that holds plain integers, mapped into memory. The file must not be cut while it is open.
@@ -46,7 +50,8 @@ class MappedSegment : public TokenSegment {
   int64_t length() const override { return length_; }
   void read(int64_t offset, int64_t count, int32_t* out) const override;
   const int32_t* direct() const override;
-  void expect_sequential(bool on) const override;
+  int64_t mapped_bytes() const override { return static_cast<int64_t>(mapped_bytes_); }
+  void expect(Reading how) const override;
 
  private:
   std::string path_;

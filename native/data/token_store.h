@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "data/token_file.h"
 
@@ -23,20 +24,24 @@ class TokenStore {
   const std::string& path() const { return path_; }
   // Copies tokens [offset, offset + count) to out. AOT_DATA when they are not all within the file.
   void read(int64_t offset, int64_t count, int32_t* out) const;
-  // Tokens [offset, offset + count): in place when they lie so in memory, else copied to scratch (count int32) and
-  // found there.
+  // Tokens [offset, offset + count): in place when they lie so in memory, in one segment, else copied to scratch (count
+  // int32) and found there.
   const int32_t* view(int64_t offset, int64_t count, int32_t* scratch) const;
   // The largest id: a full pass over the file the first time. AOT_DATA when an id is negative.
   int32_t max_id() const;
 
  private:
   TokenStore(const std::string& path);
+  // The segment with the token at this place, or the last one for the end.
+  size_t segment_at(int64_t offset) const;
+  void expect(TokenSegment::Reading how) const;
 
   std::string path_;
   TokenFile file_;
   std::vector<int64_t> starts_;  // of each segment, and the length at the end
   int64_t length_ = 0;
-  const int32_t* direct_ = nullptr;  // all tokens, when they are one run of int32 in memory
+  std::vector<const int32_t*> direct_;  // of each segment: its tokens, when they are int32 in memory, or null
+  TokenSegment::Reading at_rest_ = TokenSegment::Reading::anywhere;
   mutable std::mutex max_id_mutex_;
   mutable std::optional<int32_t> max_id_;
 };

@@ -1,14 +1,10 @@
 #include "data/token_writer.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <utility>
 
 #include "backend/error.h"
@@ -20,75 +16,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "token files are written in the machine's order");
 
 constexpr size_t buffer_bytes = size_t{1} << 20;
-constexpr hsize_t data_alignment = 4096;
-
-size_t bytes_per_token(TokenDType dtype) { return dtype == TokenDType::int32 ? 4 : 2; }
-
-hid_t file_type(TokenDType dtype) { return dtype == TokenDType::int32 ? H5T_STD_I32LE : H5T_STD_U16LE; }
-
-struct Header {
-  std::string bytes;    // what HDF5 puts before the data
-  int64_t data_offset;  // where the data begins; 0 when there is none
-};
-
-std::string disk_trouble(const std::string& path, const std::string& what) {
-  const std::string reason = errno != 0 ? std::string(": ") + std::strerror(errno) : std::string();
-  const bool full = errno == ENOSPC || errno == EDQUOT;
-  return "cannot " + what + " " + path + reason +
-         (full ? "; free some space and start again" : "; check that the folder is writable and has space");
-}
-
-// Lets HDF5 lay out a file with `length` tokens and returns what comes before them. The file is sparse (the space of
-// the data is reserved, never written) and is removed again. Every object is aligned, so that the place of the data
-// does not depend on its length, and the 1.8 format puts nothing behind it.
-Header make_header(const std::string& path, TokenDType dtype, int64_t length) {
-  struct Removed {
-    const std::string& path;
-    ~Removed() { ::unlink(path.c_str()); }
-  } removed{path};
-  Header header{};
-  errno = 0;
-  bool made = false;
-  {
-    hdf5::Session session;
-    hdf5::Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-    H5Pset_alignment(access, 1, data_alignment);
-    H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18);
-    // No times are stored, of the root group or of the dataset: the same tokens give the same file.
-    hdf5::Handle file_creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
-    H5Pset_obj_track_times(file_creation, false);
-    hdf5::Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, file_creation, access), H5Fclose);
-    const hsize_t extent = static_cast<hsize_t>(length);
-    hdf5::Handle space(H5Screate_simple(1, &extent, nullptr), H5Sclose);
-    hdf5::Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
-    H5Pset_layout(creation, H5D_CONTIGUOUS);
-    H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY);
-    H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER);
-    H5Pset_obj_track_times(creation, false);
-    if (file.valid()) {
-      hdf5::Handle dataset(H5Dcreate2(file, "tokens", file_type(dtype), space, H5P_DEFAULT, creation, H5P_DEFAULT),
-                           H5Dclose);
-      if (dataset.valid()) {
-        if (length > 0) header.data_offset = static_cast<int64_t>(H5Dget_offset(dataset));
-        made = dataset.close();
-      }
-      made = file.close() && made;
-    }
-  }
-  if (!made) fail(ErrorCode::io, disk_trouble(path, "create"));
-
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) fail(ErrorCode::io, disk_trouble(path, "read"));
-  const int64_t data_bytes = length * static_cast<int64_t>(bytes_per_token(dtype));
-  const int64_t header_bytes = status.st_size - data_bytes;
-  if (header_bytes <= 0 || (length > 0 && header_bytes != header.data_offset)) {
-    fail(ErrorCode::internal, "HDF5 laid out " + path + " in an unexpected way: this build of HDF5 is not supported");
-  }
-  header.bytes.resize(static_cast<size_t>(header_bytes));
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream.read(header.bytes.data(), header_bytes)) fail(ErrorCode::io, disk_trouble(path, "read"));
-  return header;
-}
 
 std::string refuse_folder(std::string path) {
   struct stat status {};
@@ -106,7 +33,7 @@ TokenWriter::TokenWriter(std::string path, TokenDType dtype)
       dtype_(dtype),
       file_(path_),
       buffer_(buffer_bytes) {
-  data_offset_ = make_header(header_path_, dtype_, 1).data_offset;
+  data_offset_ = make_token_header(header_path_, dtype_, 1).data_offset;
   const std::string gap(static_cast<size_t>(data_offset_), '\0');
   file_.write(gap);
 }
@@ -129,7 +56,7 @@ void TokenWriter::append(const int32_t* ids, size_t count) {
   last_ = ids[count - 1];
   length_ += static_cast<int64_t>(count);
 
-  const size_t width = bytes_per_token(dtype_);
+  const size_t width = static_cast<size_t>(token_bytes(dtype_));
   while (count > 0) {
     const size_t now = std::min(count, (buffer_bytes - buffered_) / width);
     std::byte* to = buffer_.data() + buffered_;
@@ -154,7 +81,7 @@ void TokenWriter::flush() {
 
 void TokenWriter::commit() {
   flush();
-  const Header header = make_header(header_path_, dtype_, length_);
+  const TokenHeader header = make_token_header(header_path_, dtype_, length_);
   if (length_ > 0 && header.data_offset != data_offset_) {
     fail(ErrorCode::internal, "HDF5 moved the data of " + path_ + ": this build of HDF5 is not supported");
   }
@@ -174,7 +101,7 @@ void TokenWriter::check() const {
   if (whole) {
     hdf5::Handle space(H5Dget_space(dataset), H5Sclose);
     hdf5::Handle type(H5Dget_type(dataset), H5Tclose);
-    whole = H5Sget_simple_extent_npoints(space) == length_ && H5Tequal(type, file_type(dtype_)) > 0;
+    whole = H5Sget_simple_extent_npoints(space) == length_ && H5Tequal(type, token_file_type(dtype_)) > 0;
     if (whole && length_ > 0) {
       const hsize_t one = 1;
       hdf5::Handle memory(H5Screate_simple(1, &one, nullptr), H5Sclose);

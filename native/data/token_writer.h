@@ -1,18 +1,15 @@
-// defines: aot::TokenDType, aot::TokenDigests, aot::TokenWriter
+// defines: aot::TokenDigests, aot::TokenWriter
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "data/token_header.h"
 #include "io/atomic_file.h"
 #include "io/digest.h"
 
 namespace aot {
-
-enum class TokenDType { int32, uint16 };
-
-inline const char* token_dtype_name(TokenDType dtype) { return dtype == TokenDType::int32 ? "int32" : "uint16"; }
 
 // Of a token file: the bytes before its tokens, and those of the tokens.
 struct TokenDigests {
