@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -22,9 +23,21 @@ std::string holder(int fd) {
   return number.empty() ? "another process" : "process " + number;
 }
 
+// Who had the lock may have taken its file away after this process opened it: then others lock another file.
+bool is_at(int fd, const std::string& path) {
+  struct stat open_file, named;
+  if (::fstat(fd, &open_file) != 0 || ::stat(path.c_str(), &named) != 0) return false;
+  return open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
+}
+
 }  // namespace
 
 FileLock::FileLock(const std::string& path, bool shared, const std::string& busy) {
+  while (!take(path, shared, busy)) {
+  }
+}
+
+bool FileLock::take(const std::string& path, bool shared, const std::string& busy) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (fd < 0) fail(ErrorCode::io, "cannot open the lock " + path + ": " + std::strerror(errno));
   int result;
@@ -43,10 +56,15 @@ FileLock::FileLock(const std::string& path, bool shared, const std::string& busy
     }
     fail(ErrorCode::io, "cannot lock " + path + ": " + std::strerror(error));
   }
+  if (!is_at(fd, path)) {
+    ::close(fd);
+    return false;
+  }
   fd_ = fd;
   // For people only: a failure to write it changes nothing about the lock.
   const std::string number = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(fd_, 0) != 0 || ::pwrite(fd_, number.data(), number.size(), 0) < 0) return;
+  if (::ftruncate(fd_, 0) == 0) [[maybe_unused]] const ssize_t written = ::pwrite(fd_, number.data(), number.size(), 0);
+  return true;
 }
 
 void FileLock::release() {

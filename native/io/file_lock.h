@@ -6,7 +6,7 @@ namespace aot {
 
 // A lock on a file, exclusive or shared with others that share it, that the operating system drops when the process
 // ends, however it ends: a killed run leaves nothing to clean up. The file holds the number of the process that has the
-// lock, for people.
+// lock, for people. Who has the lock alone may take the file away.
 class FileLock {
  public:
   // Creates `path` when it is absent. When another process (or another FileLock of this one) has it: AOT_CONFIG with
@@ -20,6 +20,9 @@ class FileLock {
   void release();
 
  private:
+  // False when the file is no longer at `path` once it is locked.
+  bool take(const std::string& path, bool shared, const std::string& busy);
+
   int fd_ = -1;
 };
 

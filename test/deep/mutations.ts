@@ -5,6 +5,7 @@ import { amx } from './mutations_amx.js'
 import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
 import { recurrent } from './mutations_recurrent.js'
+import { tokenize } from './mutations_tokenize.js'
 import { units } from './mutations_units.js'
 
 const tokenizer = [
@@ -542,6 +543,7 @@ const front = [
 /** TypeScript first: these need no native build. */
 export const mutations: readonly Mutation[] = [
   ...tokenizer,
+  ...tokenize,
   ...text,
   ...data,
   ...ops,

@@ -247,7 +247,7 @@ test('aot-tokenize --char', (t) => {
   const ran = aotTokenize(folder, ['dna', '--char', '--quiet'])
   t.is(ran.status, 0, ran.stderr)
   t.deepEqual(
-    ran.stdout.split('\n').filter((line) => !/^(encoded|trained)/.test(line)),
+    ran.stdout.split('\n').filter((line) => !/^(encoded|trained|time)/.test(line)),
     [
       'tokenizer   tokenizers/dna_tokenizer (6 tokens)',
       'tokens      dna_h5/dna.h5 (18 tokens, uint16)',
@@ -294,7 +294,7 @@ test('aot-tokenize --char', (t) => {
     [['dna', '--unk', '--tokenizer', 'tok'], '--unk is for a new tokenizer: leave it, or leave --tokenizer'],
     [['encode', 'dna', '--char', '--tokenizer', 'tok'], 'Unknown argument: char (aot-tokenize --help says more)'],
     [
-      ['dna', '--char'],
+      ['dna', '--char', '--unk'],
       `${folder}/tokenizers/dna_tokenizer is there already: use it with --tokenizer tokenizers/dna_tokenizer, or move it away, or overwrite it with --force`,
     ],
   ] as [string[], string][]) {
@@ -308,5 +308,6 @@ test('aot-tokenize --char', (t) => {
     'special_tokens_map.json',
     'tokenizer.json',
     'tokenizer_config.json',
+    'trained_on.json',
   ])
 })

@@ -63,11 +63,17 @@ export interface Ran {
   stderr: string
 }
 
-/** Runs `aot-tokenize` in `folder`; with `fileLimit`, files may not grow beyond so many KiB. */
-export function aotTokenize(folder: string, args: string[], fileLimit?: number): Ran {
-  const command = [process.execPath, join(packageRoot, 'bin/aot-tokenize.js'), ...args]
-  const limited = ['bash', '-c', `ulimit -f ${fileLimit} && exec "$@"`, 'bash', ...command]
-  const [program, ...rest] = fileLimit === undefined ? command : limited
-  const { status, stdout, stderr } = spawnSync(program as string, rest, { cwd: folder, encoding: 'utf8' })
+export const program = join(packageRoot, 'bin/aot-tokenize.js')
+
+/**
+ * Runs `aot-tokenize` in `folder`; with `fileLimit`, files may not grow beyond so many KiB; `limit`: another line for the
+ * shell before it.
+ */
+export function aotTokenize(folder: string, args: string[], fileLimit?: number, limit?: string): Ran {
+  const command = [process.execPath, program, ...args]
+  const before = limit ?? (fileLimit === undefined ? undefined : `ulimit -f ${fileLimit}`)
+  const limited = ['bash', '-c', `${before} && exec "$@"`, 'bash', ...command]
+  const [first, ...rest] = before === undefined ? command : limited
+  const { status, stdout, stderr } = spawnSync(first as string, rest, { cwd: folder, encoding: 'utf8' })
   return { status, stdout, stderr }
 }

@@ -17,8 +17,10 @@ import type { RunResult } from '../config/types.js'
 import { AotError } from '../errors.js'
 import { packageRoot } from '../native.js'
 import { type PairedDifference, pairedDifference } from '../report/paired.js'
-import { openCorpus } from '../tokenize/corpus.js'
-import { encodeCorpus, loadTokenizer, trainTokenizer } from '../tokenize/tokenize_folder.js'
+import { trainTokenizer } from '../tokenize/counts.js'
+import { lookAtInputs } from '../tokenize/inputs.js'
+import { encodeCorpus } from '../tokenize/shards.js'
+import { openTokenizer } from '../tokenize/tokenizers.js'
 import { trainRun } from '../train/run.js'
 import { runCommand, stopOnSignals } from './command.js'
 
@@ -52,11 +54,11 @@ async function tokenize(signal: AbortSignal): Promise<void> {
   const { config } = plan(false, 'forward')
   const { dataset_folder: tokens, tokenizer_path: folder } = config.training_params
   if (folder === null) throw new AotError('AOT_CONFIG', `${configPath} names no tokenizer_path`)
-  const corpus = openCorpus(addressesFolder())
-  const tokenizer = existsSync(join(folder, 'tokenizer.json'))
-    ? loadTokenizer(folder)
-    : (await trainTokenizer(corpus, folder, { vocabSize: config.model_params.vocab_size, signal })).tokenizer
-  if (!existsSync(tokens)) await encodeCorpus(corpus, tokenizer, tokens, { signal })
+  const inputs = await lookAtInputs(addressesFolder(), { signal })
+  if (!existsSync(join(folder, 'tokenizer.json'))) {
+    await trainTokenizer(inputs, folder, { kind: 'bpe', vocabSize: config.model_params.vocab_size }, { signal })
+  }
+  if (!existsSync(tokens)) await encodeCorpus(inputs, openTokenizer(folder), tokens, { signal })
 }
 
 /** Trains one direction and gives the mean loss of each validation window. */

@@ -19,6 +19,7 @@ export function systemReason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'ENOENT') return 'there is no such file or folder'
   if (code === 'EACCES' || code === 'EPERM') return 'you may not read it'
+  if (code === 'ELOOP') return 'its symbolic links go in a circle'
   return message.split('\n')[0] as string
 }
 
@@ -30,14 +31,22 @@ function stat(path: string) {
   }
 }
 
-/**
- * The files `*.txt` of a folder (not of its subfolders), ordered by the bytes of their names; or one file. AOT_IO when
- * they cannot be read, AOT_DATA when there are none.
- */
-export function openCorpus(path: string): Corpus {
+/** What a path names, before its files are looked at. */
+export interface CorpusPlace {
+  name: string
+  stem: string
+  /** Absolute path of the folder that holds the files. */
+  folder: string
+  /** Of the files in it, as bytes: a name need not be UTF-8. In the order in which they are read. */
+  names: Buffer[]
+}
+
+/** A folder, whose `*.txt` are meant, ordered by the bytes of their names; or one file. AOT_IO when it cannot be read. */
+export function findCorpus(path: string): CorpusPlace {
   const stem = resolve(path)
-  if (stat(stem).isFile()) {
-    return { name: basename(stem, '.txt'), stem: join(dirname(stem), basename(stem, '.txt')), files: [stem] }
+  if (!stat(stem).isDirectory()) {
+    const name = basename(stem, '.txt')
+    return { name, stem: join(dirname(stem), name), folder: dirname(stem), names: [Buffer.from(basename(stem))] }
   }
   if (basename(stem) === '') throw new AotError('AOT_CONFIG', `${stem} has no name to call the outputs by: use another`)
   let names: Buffer[]
@@ -47,17 +56,27 @@ export function openCorpus(path: string): Corpus {
     throw new AotError('AOT_IO', `cannot read the folder ${stem}: ${systemReason(error)}; check the path`)
   }
   const texts = names.filter((name) => name.length > suffix.length && name.subarray(-suffix.length).equals(suffix))
-  const files = texts
-    .sort(Buffer.compare)
-    .map((name) => {
-      if (!Buffer.from(name.toString()).equals(name)) {
-        throw new AotError('AOT_IO', `the name of ${join(stem, name.toString())} is not UTF-8: rename the file`)
+  return { name: basename(stem), stem, folder: stem, names: texts.sort(Buffer.compare) }
+}
+
+export function noTextFile(folder: string): AotError {
+  return new AotError('AOT_DATA', `${folder} holds no .txt file: put the text there, as files *.txt in UTF-8`)
+}
+
+/**
+ * The files `*.txt` of a folder (not of its subfolders), ordered by the bytes of their names; or one file. AOT_IO when
+ * they cannot be read, AOT_DATA when there are none.
+ */
+export function openCorpus(path: string): Corpus {
+  const { name, stem, folder, names } = findCorpus(path)
+  const files = names
+    .map((bytes) => {
+      if (!Buffer.from(bytes.toString()).equals(bytes)) {
+        throw new AotError('AOT_IO', `the name of ${join(folder, bytes.toString())} is not UTF-8: rename the file`)
       }
-      return join(stem, name.toString())
+      return join(folder, bytes.toString())
     })
     .filter((file) => !stat(file).isDirectory())
-  if (files.length === 0) {
-    throw new AotError('AOT_DATA', `${stem} holds no .txt file: put the text there, as files *.txt in UTF-8`)
-  }
-  return { name: basename(stem), stem, files }
+  if (files.length === 0) throw noTextFile(folder)
+  return { name, stem, files }
 }

@@ -6,7 +6,7 @@ import { formatBytes, formatNumberOf, formatWhole } from '../logging/amounts.js'
 import { Progress } from '../logging/progress.js'
 import { native } from '../native.js'
 import { systemReason } from './corpus.js'
-import { loadTokenizer } from './tokenize_folder.js'
+import { loadTokenizer } from './tokenizers.js'
 
 const blockTokens = 1 << 22
 

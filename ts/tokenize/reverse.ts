@@ -7,7 +7,7 @@ import { native, type TextReport } from '../native.js'
 import type { Corpus } from './corpus.js'
 import { runJob } from './job.js'
 import { makeOutputFolder, refuseToOverwrite } from './outputs.js'
-import type { WorkOptions } from './tokenize_folder.js'
+import type { WorkOptions } from './work_options.js'
 
 export interface Reversed {
   /** The file or folder written. */
