@@ -5,6 +5,7 @@ import { amx } from './mutations_amx.js'
 import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
 import { recurrent } from './mutations_recurrent.js'
+import { shards } from './mutations_shards.js'
 import { units } from './mutations_units.js'
 
 const tokenizer = [
@@ -546,6 +547,7 @@ export const mutations: readonly Mutation[] = [
   ...data,
   ...ops,
   ...recurrent,
+  ...shards,
   ...units,
   ...amx,
   ...cuda,
