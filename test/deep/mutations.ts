@@ -5,6 +5,7 @@ import { amx } from './mutations_amx.js'
 import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
 import { recurrent } from './mutations_recurrent.js'
+import { shards } from './mutations_shards.js'
 import { tokenize } from './mutations_tokenize.js'
 import { units } from './mutations_units.js'
 
@@ -548,6 +549,7 @@ export const mutations: readonly Mutation[] = [
   ...data,
   ...ops,
   ...recurrent,
+  ...shards,
   ...units,
   ...amx,
   ...cuda,
