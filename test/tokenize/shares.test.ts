@@ -150,12 +150,12 @@ test('merge makes the one file, and leaves others alone', async (t) => {
   t.is(run('encode', 'c', '--tokenizer', 'tok', '--out', 'one.h5', '--quiet').status, 0)
   const merged = run('merge', 'whole/c.h5', '--quiet')
   t.is(merged.status, 0, merged.stderr)
-  const out = join(folder, 'whole/c_merged.h5')
+  const out = join(folder, 'whole/merged/c.h5')
   t.true(readFileSync(out).equals(readFileSync(join(folder, 'one.h5'))))
   const tokens = readTokens(out).length.toLocaleString('en-US')
   t.true(
     merged.stdout.startsWith(
-      `merged      whole/c_merged.h5 (${tokens} tokens, ${(statSync(out).size / 1000).toFixed(1)} kB)\n`,
+      `merged      whole/merged/c.h5 (${tokens} tokens, ${(statSync(out).size / 1000).toFixed(1)} kB)\n`,
     ),
     merged.stdout,
   )

@@ -110,7 +110,7 @@ async function main(): Promise<void> {
       'merge [path]',
       'one token file from one in shards',
       (parser) =>
-        withOutput(parser, 'file to write (default <name>_merged.h5, beside it)')
+        withOutput(parser, 'file to write (default merged/<name>.h5, beside it)')
           .positional('path', { type: 'string', describe: 'token file (.h5) that is over shards' })
           .option('threads', optionTexts.threads),
       handler(mergeOutput),

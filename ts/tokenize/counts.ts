@@ -7,11 +7,11 @@ import { join } from 'node:path'
 import { removeEmpty } from '../checkpoints/durable.js'
 import { AotError } from '../errors.js'
 import { formatNumberOf } from '../logging/amounts.js'
-import { type NativeControl, type NativeTokenizer, native, type TextReport, type TrainFilesResult } from '../native.js'
+import { type NativeTokenizer, native, type TextReport, type TrainFilesResult } from '../native.js'
 import type { NativeUnit } from '../native_units.js'
 import { unitFile } from './entries.js'
 import { type Inputs, lookAgain } from './inputs.js'
-import { type JobResult, runJob } from './job.js'
+import { newControl, runJob } from './job.js'
 import { lockAll } from './locks.js'
 import { hasManifest, type Manifest, readManifest, writeManifest } from './manifest.js'
 import { makeOutputFolder } from './outputs.js'
@@ -180,23 +180,23 @@ class Counting {
     const bytesNow = bytesOf(missing)
     const kind = tokenizer.kind === 'bpe' ? ('words' as const) : ('characters' as const)
     const { plan } = manifest
-    if (missing.length > 0) {
-      const before = { bytes: inputs.bytes - bytesNow, tokens: 0, words: 0 }
-      const job = { label: `counting the ${kind}`, total: inputs.bytes, before, signal, progress }
-      const { seconds } = await runJob(job, (control) =>
-        native.countUnits(missing, { folder: counts, plan, threads: this.#threads, kind }, control),
-      )
-      stages.add('counting', seconds)
-      await lookAgain(inputs, `leave the text alone, and ${cureOf(counts)}`)
-    }
-    const paths = units.map((unit) => this.#path(unit))
-    const learn = (control: NativeControl) =>
-      tokenizer.kind === 'bpe'
-        ? native.trainCounts(paths, { plan, vocabSize: tokenizer.vocabSize }, control)
-        : native.trainCharCounts(paths, { plan, unknown: tokenizer.unknown }, control)
-    const label = tokenizer.kind === 'bpe' ? 'learning merges' : 'collecting the characters'
-    const { result, seconds }: JobResult<TrainFilesResult> = await runJob({ label, signal, progress: 'quiet' }, learn)
-    stages.add('learning merges', seconds)
+    const before = { bytes: inputs.bytes - bytesNow, tokens: 0, words: 0 }
+    const label = tokenizer.kind === 'bpe' ? 'training the tokenizer' : 'collecting the characters'
+    const job = { label, afterReading, total: inputs.bytes, before, signal, progress }
+    const { result, seconds, secondsAfterReading } = await runJob(job, async (control) => {
+      if (missing.length > 0) {
+        await native.countUnits(missing, { folder: counts, plan, threads: this.#threads, kind }, control)
+        await lookAgain(inputs, `leave the text alone, and ${cureOf(counts)}`)
+      }
+      const paths = units.map((unit) => this.#path(unit))
+      // The bytes are those of the text: reading the counts is none of them.
+      const learning = { ...newControl(), stop: control.stop }
+      return tokenizer.kind === 'bpe'
+        ? native.trainCounts(paths, { plan, vocabSize: tokenizer.vocabSize }, learning)
+        : native.trainCharCounts(paths, { plan, unknown: tokenizer.unknown }, learning)
+    })
+    stages.add('counting', seconds - secondsAfterReading)
+    stages.add('learning merges', secondsAfterReading)
     return { ...result, bytesNow }
   }
 

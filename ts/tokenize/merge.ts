@@ -54,7 +54,7 @@ function mayBeMerged(out: string, place: OutputPlace): boolean {
 }
 
 /**
- * Writes `out` (default `<name>_merged.h5` beside) from the shards of `path`, or goes on where an earlier merge was
+ * Writes `out` (default `merged/<name>.h5` beside: a folder with two token files is no dataset) from the shards of `path`, or goes on where an earlier merge was
  * stopped. @throws AotError AOT_DATA when a shard is missing or wrong; Stopped.
  */
 export async function merge(
@@ -64,7 +64,7 @@ export async function merge(
 ): Promise<Merged> {
   const place = outputPlace(resolve(path))
   if (hasManifest(place.shards)) await completeOverall(place)
-  const target = resolve(out ?? join(place.folder, `${place.name}_merged.h5`))
+  const target = resolve(out ?? join(place.folder, 'merged', `${place.name}.h5`))
   if (!mayBeMerged(target, place)) refuseToOverwrite(target, options.force)
   await makeOutputFolder(outputPlace(target).folder)
   const { signal, progress } = options

@@ -7,7 +7,7 @@ import { native } from '../native.js'
 import type { NativeUnit } from '../native_units.js'
 import { type Entry, type EntryTotals, readEntry, shardOf, totalsOf } from './entries.js'
 import { runJob } from './job.js'
-import { lockAll, sharesSeen } from './locks.js'
+import { lockAll, type Release, sharesSeen } from './locks.js'
 import { hasManifest, type Manifest, readManifest } from './manifest.js'
 import { type OutputPlace, outputPlace } from './outputs.js'
 import { unitsBetween } from './plan.js'
@@ -86,11 +86,21 @@ export async function verify(path: string, options: VerifyOptions): Promise<Veri
   const place = outputPlace(resolve(path))
   if (!place.file.endsWith('.h5')) throw new AotError('AOT_CONFIG', `name a token file (.h5), not ${shownPath(path)}`)
   if (!hasManifest(place.shards)) return verifyAlone(place, options)
-  const release = lockAll(place.shards, shownPath(place.file))
+  const release = lockIfWritable(place)
   try {
-    return await verifyPlanned(place, readManifest(place.shards), options)
+    return await verifyPlanned(place, readManifest(place.shards), options, release !== null)
   } finally {
-    release()
+    release?.()
+  }
+}
+
+/** Null where nothing can be written, and so no one else can work. */
+function lockIfWritable(place: OutputPlace): Release | null {
+  try {
+    return lockAll(place.shards, shownPath(place.file))
+  } catch (error) {
+    if (error instanceof AotError && error.code === 'AOT_IO') return null
+    throw error
   }
 }
 
@@ -110,7 +120,12 @@ async function verifyAlone(place: OutputPlace, options: VerifyOptions): Promise<
   }
 }
 
-async function verifyPlanned(place: OutputPlace, manifest: Manifest, options: VerifyOptions): Promise<Verified> {
+async function verifyPlanned(
+  place: OutputPlace,
+  manifest: Manifest,
+  options: VerifyOptions,
+  writable: boolean,
+): Promise<Verified> {
   const { work } = manifest
   if (work.kind !== 'tokens') {
     throw new AotError('AOT_CONFIG', `${shownPath(place.shards)} is a plan of ${work.kind}, not of tokens`)
@@ -123,9 +138,13 @@ async function verifyPlanned(place: OutputPlace, manifest: Manifest, options: Ve
   let written = false
   let maxId: number | null = null
   if (problems.length === 0) {
-    written = (await writeOverall(place, entries, work.dtype, work.tokenizer.vocab_size)) !== 'right'
+    // The file over the shards knows their digests itself; that it is the very one is seen by writing it again.
+    if (writable) written = (await writeOverall(place, entries, work.dtype, work.tokenizer.vocab_size)) !== 'right'
     const store = native.TokenStore.open(place.file)
     try {
+      if (store.length !== totals.tokens) {
+        problems.push(`${shownPath(place.file)} holds ${store.length} tokens, and the entries say ${totals.tokens}`)
+      }
       maxId = await store.maxId()
     } finally {
       store.close()
