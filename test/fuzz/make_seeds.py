@@ -78,7 +78,7 @@ more = ["th", "the", "Ġthe", "aa", "aaa", "aaaa"]
 seed("tokenizer_json", "bpe", text_of(bpe(merges, more, [added(262, "<|endoftext|>")])))
 seed("tokenizer_json", "pairs", text_of(bpe([m.split() for m in merges], more, ignore_merges=True)))
 seed("tokenizer_json", "order", text_of(bpe(["th e", "t h"], ["the", "th", "aab"], ignore_merges=True)))
-flags = [added(33, "!"), added(256, "<|a|>", lstrip=True), added(257, "b ", rstrip=True), added(258, "é", normalized=True)]
+flags = [added(33, "!"), added(256, "<|a|>", lstrip=True), added(257, "b ", rstrip=True), added(233, "é", normalized=True)]
 seed("tokenizer_json", "added", text_of(bpe([], [], flags)))
 characters = {character: i for i, character in enumerate("\n !Teahinorsty'日é")}
 split = {"type": "Split", "pattern": {"Regex": "[\\s\\S]"}, "behavior": "Isolated", "invert": False}

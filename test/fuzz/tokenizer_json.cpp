@@ -19,7 +19,8 @@ namespace aot::fuzz {
 namespace {
 
 constexpr std::string_view parting = "\n====\n";
-constexpr std::string_view sample = "The theory's aaaa abab\xC3\xA9 \xE6\x97\xA5\n\n  <|endoftext|> <|a|>\t12 \xF0\x9F\x98\x80";
+constexpr std::string_view sample =
+    "The theory's aaaa abab\xC3\xA9 \xE6\x97\xA5\n\n  <|endoftext|> <|a|>\t12 \xF0\x9F\x98\x80";
 
 using Loaded = std::shared_ptr<const TokenizerModel>;
 
