@@ -38,7 +38,7 @@ extern "C" unsigned alarm(unsigned) noexcept {
 namespace aot::fuzz {
 namespace {
 
-constexpr int64_t most_tokens = 1 << 20;
+constexpr int64_t most_tokens = 1 << 17;
 
 // With what the seeds of virtual datasets and of external links refer to.
 const Folder& folder() {

@@ -41,6 +41,15 @@ broken = {
 for name, content in broken.items():
     seed("clean", name, content + b"\0\0")
 
+# --- merges: words of the first letters, then, read from the end, the number of merges and their pairs ---
+words = bytes(np.random.default_rng(1).integers(0, 3, 60)) + b"\xff" + b"\0" * 40 + b"\xff" + b"\0\1" * 9
+for name, pairs in {
+    "runs": [(0, 0), (8, 0), (8, 8), (9, 8)],
+    "overlaps": [(0, 1), (1, 0), (8, 0), (1, 8), (9, 9)],
+    "backwards": [(1, 2), (0, 8), (0, 1), (10, 2)],
+}.items():
+    seed("merges", name, words + b"\0\0" + bytes(reversed([len(pairs)] + [token for pair in pairs for token in pair])))
+
 # --- tokenizers ---
 BYTES = "$BYTES"
 
@@ -108,6 +117,7 @@ def token_file(name, libver=("v110", "v110"), data=TOKENS, make=None, **options)
 def compact(file):
     creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     creation.set_layout(h5py.h5d.COMPACT)
+    creation.set_obj_track_times(False)
     space = h5py.h5s.create_simple((len(TOKENS),))
     dataset = h5py.h5d.create(file.id, b"tokens", h5py.h5t.STD_I64BE, space, creation)
     dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, TOKENS)
@@ -132,7 +142,7 @@ token_file("one_chunk", chunks=(24,), compression="gzip")
 token_file("fixed_array", chunks=(8,), shuffle=True)
 token_file("extensible_array", chunks=(8,), maxshape=(None,), fletcher32=True)
 token_file("old_chunks", libver="earliest", chunks=(8,), maxshape=(None,), compression="gzip", fletcher32=True)
-token_file("many_blocks", data=np.zeros(150_000), dtype="<u2", chunks=(50_000,), compression="gzip", compression_opts=9)
+token_file("many_blocks", data=np.zeros(67_000), dtype="<u2", chunks=(33_000,), compression="gzip", compression_opts=9)
 token_file("scale_offset", chunks=(24,), scaleoffset=0)
 token_file("compact", make=compact)
 token_file("virtual", make=virtual)
