@@ -42,7 +42,7 @@ for name, content in broken.items():
     seed("clean", name, content + b"\0\0")
 
 # --- merges: words of the first letters, then, read from the end, the number of merges and their pairs ---
-words = bytes(np.random.default_rng(1).integers(0, 3, 60)) + b"\xff" + b"\0" * 40 + b"\xff" + b"\0\1" * 9
+words = bytes(np.random.default_rng(1).integers(0, 3, 60).tolist()) + b"\xff" + b"\0" * 40 + b"\xff" + b"\0\1" * 9
 for name, pairs in {
     "runs": [(0, 0), (8, 0), (8, 8), (9, 8)],
     "overlaps": [(0, 1), (1, 0), (8, 0), (1, 8), (9, 9)],
