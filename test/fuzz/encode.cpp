@@ -66,7 +66,7 @@ std::vector<Tokenizer>& tokenizers() {
     parts.added_tokens[1].rstrip = true;
     parts.added_tokens[2].lstrip = true;
     // White space that a token has taken can be a token once more, as in Hugging Face's library: not with this check.
-    parts.added_tokens[4].content = "  x";
+    parts.added_tokens[4].content = "x  ";
     parts.added_tokens[6].lstrip = parts.added_tokens[6].rstrip = true;
     const auto stripping = std::make_shared<BpeModel>(parts);
 

@@ -8,6 +8,8 @@
 namespace aot::fuzz {
 namespace {
 
+constexpr size_t more_than_a_block = 67'000;  // of PieceBlocks
+
 void check_pieces(std::string_view text, const std::vector<uint32_t>& starts) {
   require(starts.front() == 0 && starts.back() == text.size(), "the pieces cover the text");
   for (size_t i = 0; i + 1 < starts.size(); i++) {
@@ -57,7 +59,6 @@ void check(std::string_view text, Random random) {
     }
   }
   for (int i = 0; i < 3; i++) check_cut(text, random.below(text.size() + 1), starts);
-  check_blocks(text, starts);
 }
 
 }  // namespace
@@ -66,12 +67,13 @@ void check(std::string_view text, Random random) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   FuzzedDataProvider input(data, size);
   aot::fuzz::Random random(input.ConsumeIntegral<uint16_t>());
-  const bool repeated = input.ConsumeIntegral<uint8_t>() >= 252;
-  std::string text = aot::fuzz::valid_utf8(input.ConsumeRemainingBytesAsString());
-  if (repeated && !text.empty()) {  // longer than a block of PieceBlocks
-    const std::string once = text;
-    while (text.size() < 70'000) text += once;
-  }
+  const bool long_text = input.ConsumeIntegral<uint8_t>() >= 254;
+  const std::string text = aot::fuzz::valid_utf8(input.ConsumeRemainingBytesAsString());
   aot::fuzz::check(text, random);
+  if (long_text && !text.empty()) {
+    std::string blocks;
+    while (blocks.size() < aot::fuzz::more_than_a_block) blocks += text;
+    aot::fuzz::check_blocks(blocks, aot::fuzz::pieces_of(blocks));
+  }
   return 0;
 }
