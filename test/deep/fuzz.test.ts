@@ -15,10 +15,10 @@ const text = `-dict=${join(folder, 'dictionaries', 'text.dict')}`
 
 /** `coverage`: branches of the code that the seeds alone reach several hundred of; far fewer mean a target that idles. */
 const targets = [
-  { name: 'pretokenize', runs: 20_000, coverage: 300, options: [text, '-max_len=2000'] },
+  { name: 'pretokenize', runs: 40_000, coverage: 300, options: [text, '-max_len=2000'] },
   { name: 'clean', runs: 100_000, coverage: 150, options: [text, '-max_len=1000'] },
   { name: 'encode', runs: 20_000, coverage: 700, options: [text, '-max_len=1000'] },
-  { name: 'merges', runs: 6_000, coverage: 400, options: ['-max_len=600'] },
+  { name: 'merges', runs: 10_000, coverage: 800, options: ['-max_len=600'] },
   {
     name: 'tokenizer_json',
     runs: 6_000,
@@ -27,7 +27,7 @@ const targets = [
   },
   {
     name: 'hdf5',
-    runs: 2_500,
+    runs: 3_000,
     coverage: 700,
     // libFuzzer watches the memory in a thread, and the target forks.
     options: ['-rss_limit_mb=0', '-max_len=8192', '-len_control=0', join(packageRoot, 'test', 'goldens', 'data')],
