@@ -8,10 +8,14 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import bindings from 'bindings'
 import { AotError } from './errors.js'
+import type { NativeTokenizeUnits } from './native_units.js'
 
 /** Memory that native work and JavaScript share: the work adds to `done` (of `total`), and ends early on `stop`. */
 export interface NativeControl {
-  /** Float64Array [done, total], in bytes of input; read it on a timer. */
+  /**
+   * Float64Array [bytes of input done, bytes in all, tokens made, words in them]; read it on a timer. Calls on units
+   * add to what is there and leave the second alone.
+   */
   progress: Float64Array
   /** Int32Array [stop]: set to 1 to make the work end with an AotError at its next safe place. */
   stop: Int32Array
@@ -50,6 +54,10 @@ export interface NativeTokenizerParts {
   lastSafeCut(utf8: Uint8Array): number
   /** Trains on texts, each a sequence, and on words with their counts. */
   train(texts: string[], words: string[], counts: number[], vocabSize: number): NativeTokenizer
+  /** The words of texts, counted part by part and merged; `memory` in bytes. */
+  countWords(parts: string[][]): { words: string[]; counts: number[]; memory: number }
+  /** How many pieces (or characters), with added tokens, one encoder says that it has encoded. */
+  encodedWords(tokenizer: NativeTokenizer, texts: string[]): number
   /** Ids of one piece by the definition of BPE: merge after merge. */
   mergePiece(tokenizer: NativeTokenizer, piece: string): Int32Array
 }
@@ -272,8 +280,11 @@ export interface NativeFileLock {
 }
 
 export interface NativeFileLockClass {
-  /** Throws AOT_CONFIG, naming the process that has it, when the lock is taken. */
-  new (path: string): NativeFileLock
+  /**
+   * Throws AOT_CONFIG with the line `busy`, where `{holder}` becomes the number of the process that has it, when the
+   * lock is taken. Shared: together with others that share it.
+   */
+  new (path: string, options: { busy: string; shared?: boolean | undefined }): NativeFileLock
 }
 
 // --- native/addon/ops_addon.cpp -------------------------------------------------------------------------------------
@@ -368,7 +379,7 @@ export interface NativeOps {
 
 // --------------------------------------------------------------------------------------------------------------------
 
-export interface NativeAddon extends NativeTokenizeFolder, NativeOps {
+export interface NativeAddon extends NativeTokenizeFolder, NativeTokenizeUnits, NativeOps {
   setErrorClass(errorClass: typeof AotError): void
   /** Processors this process may use. */
   availableCores(): number

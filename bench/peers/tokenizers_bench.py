@@ -36,21 +36,48 @@ def timed(run: Callable[[], Any], repeats: int) -> tuple[list[float], Any]:
     return samples, result
 
 
+def status_bytes(name: str) -> int:
+    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+
+
+def watched(run: Callable[[], Any], repeats: int) -> tuple[list[float], Any, int]:
+    """As timed(), and the peak of the resident memory beyond what it was before; 0 where the system does not tell."""
+    try:
+        before = status_bytes("VmRSS")
+        pathlib.Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the peak so far
+    except OSError:
+        return (*timed(run, repeats), 0)
+    samples, result = timed(run, repeats)
+    return samples, result, max(0, status_bytes("VmHWM") - before)
+
+
 def measure(request: dict[str, Any]) -> None:
-    """{"threads", "repeats", "tokenizer": folder, "files", "train_vocab_size": number | null, "limit"}.
+    """{"work", "threads", "repeats", "tokenizer": folder, "files", "train_vocab_size", "limit"}.
 
     {"by", "work": "encode", "threads", "samples", "tokens", "sha256"}: their number, and of the ids, file after file;
     {"by", "work": "train", ..., "tokens", "sha256"}: the size of the vocabulary, and of the lines of its merges.
+    Both with "peak_memory": bytes that the work took, the texts not counted.
     """
     texts = [pathlib.Path(path).read_bytes().decode() for path in request["files"]]
 
     def encode(by: str, run: Callable[[], list[list[int]]]) -> None:
         with reported(request["limit"], by=by, work="encode", threads=request["threads"]):
-            samples, ids = timed(run, request["repeats"])
+            samples, ids, memory = watched(run, request["repeats"])
             tokens, digest = sha256_of_ids(ids)
-            answer(by=by, work="encode", threads=request["threads"], samples=samples, tokens=tokens, sha256=digest)
+            answer(
+                by=by,
+                work="encode",
+                threads=request["threads"],
+                samples=samples,
+                peak_memory=memory,
+                tokens=tokens,
+                sha256=digest,
+            )
 
-    for name, bench in {"Hugging Face tokenizers": huggingface, "tiktoken": tiktoken}.items():
+    encoders = {"Hugging Face tokenizers": huggingface, "tiktoken": tiktoken}
+    trainers = {"Hugging Face tokenizers": huggingface_training}
+    for name, bench in (encoders if request["work"] == "encode" else trainers).items():
         try:
             bench(request, texts, encode)
         except ImportError as error:
@@ -61,14 +88,19 @@ def measure(request: dict[str, Any]) -> None:
 
 def huggingface(request: dict[str, Any], texts: list[str], encode: Callable[..., None]) -> None:
     import tokenizers
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from tokenizers import Tokenizer
 
     by = f"Hugging Face tokenizers {tokenizers.__version__}"
     tokenizer = Tokenizer.from_file(str(pathlib.Path(request["tokenizer"]) / "tokenizer.json"))
     batch = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)  # without offsets, in newer versions
     encode(by, lambda: [one.ids for one in batch(texts, add_special_tokens=False)])
-    if request["train_vocab_size"] is None:
-        return
+
+
+def huggingface_training(request: dict[str, Any], texts: list[str], _: Callable[..., None]) -> None:
+    import tokenizers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    by = f"Hugging Face tokenizers {tokenizers.__version__}"
 
     def train() -> str:
         tokenizer = Tokenizer(models.BPE())
@@ -85,7 +117,7 @@ def huggingface(request: dict[str, Any], texts: list[str], encode: Callable[...,
         return tokenizer.to_str()
 
     with reported(request["limit"], by=by, work="train", threads=request["threads"]):
-        samples, result = timed(train, request["repeats"])
+        samples, result, memory = watched(train, request["repeats"])
         model = json.loads(result)["model"]
         merges = "".join(f"{merge if isinstance(merge, str) else ' '.join(merge)}\n" for merge in model["merges"])
         digest = hashlib.sha256(merges.encode()).hexdigest()
@@ -94,6 +126,7 @@ def huggingface(request: dict[str, Any], texts: list[str], encode: Callable[...,
             work="train",
             threads=request["threads"],
             samples=samples,
+            peak_memory=memory,
             tokens=len(model["vocab"]),
             sha256=digest,
         )

@@ -33,6 +33,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_token_store(env, exports);
   export_tokenizer(env, exports);
   export_tokenize_folder(env, exports);
+  export_tokenize_units(env, exports);
   export_ops(env, exports);
   return exports;
 }

@@ -20,6 +20,7 @@ void export_file_lock(Napi::Env env, Napi::Object exports);
 void export_token_store(Napi::Env env, Napi::Object exports);
 void export_tokenizer(Napi::Env env, Napi::Object exports);
 void export_tokenize_folder(Napi::Env env, Napi::Object exports);
+void export_tokenize_units(Napi::Env env, Napi::Object exports);
 void export_ops(Napi::Env env, Napi::Object exports);
 
 // The AotError that ts/native.ts registered for this environment, made from a code and a message.

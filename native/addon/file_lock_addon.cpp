@@ -1,4 +1,4 @@
-// Exports FileLock: new FileLock(path) takes the lock or throws, release() gives it back.
+// Exports FileLock: new FileLock(path, { shared, busy }) takes the lock or throws, release() gives it back.
 #include "addon/addon.h"
 #include "io/file_lock.h"
 
@@ -13,7 +13,12 @@ class FileLockWrap : public Napi::ObjectWrap<FileLockWrap> {
 
   explicit FileLockWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<FileLockWrap>(info) {
     const std::string path = guard(info.Env(), [&] { return string_argument(info[0], "path"); });
-    guard(info.Env(), [&] { lock_ = std::make_unique<FileLock>(path); });
+    guard(info.Env(), [&] {
+      const Napi::Object options = object_argument(info[1], "options");
+      const Napi::Value shared = optional_value(options, "shared");
+      lock_ = std::make_unique<FileLock>(path, is_given(shared) && boolean_argument(shared, "shared"),
+                                         string_argument(options.Get("busy"), "busy"));
+    });
   }
 
  private:

@@ -69,6 +69,44 @@ Napi::Value test_train(const Napi::CallbackInfo& info) {
   });
 }
 
+// countWords(parts) -> { words, counts, memory }: the texts of each part are counted by the same counter, cleared in
+// between, and merged.
+Napi::Value test_count_words(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    const Napi::Array parts = info[0].As<Napi::Array>();
+    WordCounts part, all;
+    for (uint32_t i = 0; i < parts.Length(); i++) {
+      const Napi::Array texts = parts.Get(i).As<Napi::Array>();
+      part.clear();
+      for (uint32_t k = 0; k < texts.Length(); k++) part.add_text(string_argument(texts[k], "text"));
+      all.merge(part);
+    }
+    Napi::Array words = Napi::Array::New(info.Env()), counts = Napi::Array::New(info.Env());
+    all.each([&](std::string_view word, uint64_t count) {
+      words.Set(words.Length(), std::string(word));
+      counts.Set(counts.Length(), static_cast<double>(count));
+    });
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("words", words);
+    result.Set("counts", counts);
+    result.Set("memory", static_cast<double>(all.memory()));
+    return Napi::Value(result);
+  });
+}
+
+// encodedWords(tokenizer, texts) -> number: the words that one encoder has encoded.
+Napi::Value test_encoded_words(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    const auto encoder = TokenizerWrap::unwrap(info[0])->make_encoder();
+    const Napi::Array texts = info[1].As<Napi::Array>();
+    std::vector<int32_t> ids;
+    for (uint32_t i = 0; i < texts.Length(); i++) {
+      encoder->encode_with_added_tokens(string_argument(texts[i], "text"), ids);
+    }
+    return Napi::Value(Napi::Number::New(info.Env(), static_cast<double>(encoder->words())));
+  });
+}
+
 // mergePiece(tokenizer, piece) -> Int32Array: the ids of one piece, by the definition.
 Napi::Value test_merge_piece(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
@@ -211,6 +249,8 @@ void export_tokenizer(Napi::Env env, Napi::Object exports) {
   parts.Set("pretokenize", Napi::Function::New(env, test_pretokenize));
   parts.Set("lastSafeCut", Napi::Function::New(env, test_last_safe_cut));
   parts.Set("train", Napi::Function::New(env, test_train));
+  parts.Set("countWords", Napi::Function::New(env, test_count_words));
+  parts.Set("encodedWords", Napi::Function::New(env, test_encoded_words));
   parts.Set("mergePiece", Napi::Function::New(env, test_merge_piece));
   exports.Set("tokenizerParts", parts);
 }

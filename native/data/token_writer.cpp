@@ -148,6 +148,7 @@ void TokenWriter::append(const int32_t* ids, size_t count) {
 
 void TokenWriter::flush() {
   file_.write(buffer_.data(), buffered_);
+  data_digest_.add(buffer_.data(), buffered_);
   buffered_ = 0;
 }
 
@@ -160,6 +161,7 @@ void TokenWriter::commit() {
   if (length_ == 0) file_.truncate(static_cast<int64_t>(header.bytes.size()));
   file_.write_at(0, header.bytes.data(), header.bytes.size());
   check();
+  digests_ = {digest_of(header.bytes), data_digest_.hex()};
   file_.commit();
 }
 

@@ -1,4 +1,4 @@
-// defines: aot::TokenDType, aot::TokenWriter
+// defines: aot::TokenDType, aot::TokenDigests, aot::TokenWriter
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -6,12 +6,18 @@
 #include <vector>
 
 #include "io/atomic_file.h"
+#include "io/digest.h"
 
 namespace aot {
 
 enum class TokenDType { int32, uint16 };
 
 inline const char* token_dtype_name(TokenDType dtype) { return dtype == TokenDType::int32 ? "int32" : "uint16"; }
+
+// Of a token file: the bytes before its tokens, and those of the tokens.
+struct TokenDigests {
+  std::string header, data;
+};
 
 // Writes a token file: HDF5, one contiguous 1-D dataset `tokens` of little-endian int32 or uint16, of a length that is
 // known only at the end. The ids are streamed straight to their final place behind a gap for HDF5's own metadata;
@@ -34,6 +40,9 @@ class TokenWriter {
   int64_t length() const { return length_; }
   // Completes, checks, flushes and names the file. Call once; no append() after it. Zero tokens are allowed.
   void commit();
+  // After commit().
+  const TokenDigests& digests() const { return digests_; }
+  int64_t file_bytes() const { return file_.written(); }
 
  private:
   void flush();
@@ -42,6 +51,8 @@ class TokenWriter {
   std::string path_, header_path_;
   TokenDType dtype_;
   AtomicFile file_;
+  Digest data_digest_;
+  TokenDigests digests_;
   std::vector<std::byte> buffer_;
   size_t buffered_ = 0;
   int64_t length_ = 0;

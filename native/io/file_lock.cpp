@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "backend/error.h"
@@ -23,20 +24,22 @@ std::string holder(int fd) {
 
 }  // namespace
 
-FileLock::FileLock(const std::string& path) {
+FileLock::FileLock(const std::string& path, bool shared, const std::string& busy) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (fd < 0) fail(ErrorCode::io, "cannot open the lock " + path + ": " + std::strerror(errno));
   int result;
   do {
-    result = ::flock(fd, LOCK_EX | LOCK_NB);
+    result = ::flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB);
   } while (result != 0 && errno == EINTR);
   if (result != 0) {
     const int error = errno;
     const std::string who = error == EWOULDBLOCK ? holder(fd) : "";
     ::close(fd);
     if (error == EWOULDBLOCK) {
-      fail(ErrorCode::config, "this run is being trained by " + who + " (it holds " + path +
-                                  "): wait for it to end, or give another --run-name");
+      constexpr std::string_view place = "{holder}";
+      std::string line = busy;
+      if (const size_t at = line.find(place); at != std::string::npos) line.replace(at, place.size(), who);
+      fail(ErrorCode::config, line);
     }
     fail(ErrorCode::io, "cannot lock " + path + ": " + std::strerror(error));
   }

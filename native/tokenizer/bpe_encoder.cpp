@@ -128,6 +128,7 @@ void BpeEncoder::encode(std::string_view text, std::vector<int32_t>& ids) {
   blocks_.start(text);
   while (blocks_.next()) {
     encode_block();
+    words_ += blocks_.pieces();
     const int32_t* first = reinterpret_cast<const int32_t*>(block_ids_.data());
     ids.insert(ids.end(), first, first + block_id_count_);
   }
@@ -137,6 +138,7 @@ void BpeEncoder::encode_with_added_tokens(std::string_view text, std::vector<int
   for (const AddedTokenFinder::Segment& segment : finder_.split(text)) {
     if (segment.id >= 0) {
       ids.push_back(static_cast<int32_t>(segment.id));
+      words_++;
     } else {
       encode(segment.text, ids);
     }

@@ -21,6 +21,7 @@ class BpeEncoder : public TextEncoder {
   void encode(std::string_view text, std::vector<int32_t>& ids);
   // The same, but added tokens in the text become their ids; the stretches between them are sequences of their own.
   void encode_with_added_tokens(std::string_view text, std::vector<int32_t>& ids) override;
+  uint64_t words() const override { return words_; }
 
  private:
   static constexpr uint32_t none = UINT32_MAX;
@@ -68,6 +69,7 @@ class BpeEncoder : public TextEncoder {
   std::vector<Missed> missed_;
   std::vector<uint32_t> block_ids_;
   size_t block_id_count_ = 0;
+  uint64_t words_ = 0;
 };
 
 }  // namespace aot

@@ -76,12 +76,14 @@ void CharEncoder::encode(std::string_view text, std::vector<int32_t>& ids) {
     at += length;
   }
   ids.resize(static_cast<size_t>(out - ids.data()));
+  words_ += ids.size() - before;
 }
 
 void CharEncoder::encode_with_added_tokens(std::string_view text, std::vector<int32_t>& ids) {
   for (const AddedTokenFinder::Segment& segment : finder_.split(text)) {
     if (segment.id >= 0) {
       ids.push_back(static_cast<int32_t>(segment.id));
+      words_++;
     } else {
       encode(segment.text, ids);
     }

@@ -45,12 +45,14 @@ class CharEncoder : public TextEncoder {
   explicit CharEncoder(std::shared_ptr<const CharModel> model);
   // AOT_DATA naming a character that has no id.
   void encode_with_added_tokens(std::string_view text, std::vector<int32_t>& ids) override;
+  uint64_t words() const override { return words_; }
 
  private:
   void encode(std::string_view text, std::vector<int32_t>& ids);
 
   std::shared_ptr<const CharModel> model_;
   AddedTokenFinder finder_;
+  uint64_t words_ = 0;
 };
 
 }  // namespace aot

@@ -29,7 +29,6 @@ size_t ChunkCutter::last_cut(std::string_view text) const {
   return text.empty() ? 0 : character_start(text, text.size() - 1);
 }
 
-// Whether an added token stands on both sides of the cut, or may take white space after the cut to itself.
 bool ChunkCutter::inside_added_token(std::string_view text, size_t cut) const {
   return std::any_of(added_tokens_.begin(), added_tokens_.end(), [&](const AddedToken& token) {
     const size_t length = token.content.size();

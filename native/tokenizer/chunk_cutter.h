@@ -31,9 +31,14 @@ class ChunkCutter {
   // max_piece_bytes further.
   std::optional<Cut> find(std::string_view view, bool last);
 
+  // Whether an added token stands on both sides of the cut, or may take white space after it to itself. The text
+  // reaches as far as the longest of them on both sides, or to the ends.
+  bool inside_added_token(std::string_view text, size_t cut) const;
+  // In bytes.
+  size_t longest_added_token() const { return longest_added_token_; }
+
  private:
   size_t last_cut(std::string_view text) const;
-  bool inside_added_token(std::string_view text, size_t cut) const;
   std::optional<size_t> safe_cut(std::string_view view);
   std::optional<size_t> cut_long_piece(std::string_view text, bool ended);
 

@@ -19,7 +19,7 @@ TextReport reverse_text(const std::string& file, const std::string& out, const W
                         size_t block_bytes) {
   const InputFile input(file);
   const int64_t size = input.size();
-  control.set_progress(0, size);
+  control.set_total(size);
   AtomicFile output(out);
   const auto read = [&](uint8_t* to, size_t bytes, int64_t offset) {
     if (input.read(to, bytes, offset) != bytes) {
@@ -64,7 +64,7 @@ TextReport reverse_text(const std::string& file, const std::string& out, const W
       at += static_cast<size_t>(length);
     }
     output.write(to, static_cast<size_t>(reversed.data() + reversed.size() - to));
-    control.set_progress(size - end, size);
+    control.add_bytes(static_cast<int64_t>(fresh));
   }
   output.commit();
   return report;

@@ -17,6 +17,8 @@ int utf8_character(const uint8_t* text, size_t size);
 // The result does not depend on where the portions end.
 class TextCleaner {
  public:
+  // at_start: the first portion is the file's start.
+  explicit TextCleaner(bool at_start = true) : at_start_(at_start) {}
   // Writes the cleaned form of the portion to `out` (room for `size` bytes) and its length to `written`. Returns how
   // many bytes were used up: a character cut off by the portion's end is left (at most 3 bytes), to be given again with
   // what follows, unless this is the `last` portion, where it is dropped.
@@ -26,7 +28,7 @@ class TextCleaner {
 
  private:
   int64_t invalid_bytes_ = 0;
-  bool at_start_ = true;
+  bool at_start_;
   bool after_carriage_return_ = false;  // a line feed that comes next belongs to it
 };
 

@@ -1,11 +1,6 @@
 #include "tokenizer/text_reader.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -17,82 +12,62 @@ namespace {
 constexpr size_t read_bytes = 512 << 10;
 constexpr size_t longest_character = 4;
 
-[[noreturn]] void fail_read(const std::string& path, const std::string& reason) {
-  fail(ErrorCode::io, "cannot read " + path + ": " + reason + "; check that it is there and that you may read it");
+[[noreturn]] void fail_changed(const std::string& path, const std::string& how) {
+  fail(ErrorCode::data, path + " has changed: " + how + "; leave the text as it is and start anew");
 }
 
 }  // namespace
 
-InputFile::InputFile(std::string path) : path_(std::move(path)) {
-  // Without O_NONBLOCK, opening a named pipe would wait for its writer.
-  fd_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd_ < 0) fail_read(path_, std::strerror(errno));
-  ::posix_fadvise(fd_, 0, 0, POSIX_FADV_SEQUENTIAL);
-}
-
-InputFile::~InputFile() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-int64_t InputFile::size() const {
-  struct stat status;
-  if (::fstat(fd_, &status) != 0) fail_read(path_, std::strerror(errno));
-  if (!S_ISREG(status.st_mode)) fail_read(path_, S_ISDIR(status.st_mode) ? "it is a folder" : "it is not a file");
-  return status.st_size;
-}
-
-size_t InputFile::read(void* to, size_t bytes, int64_t offset) const {
-  size_t done = 0;
-  while (done < bytes) {
-    const ssize_t count =
-        ::pread(fd_, static_cast<char*>(to) + done, bytes - done, offset + static_cast<int64_t>(done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_read(path_, std::strerror(errno));
-    if (count == 0) break;
-    done += static_cast<size_t>(count);
-  }
-  return done;
-}
-
-TextReader::TextReader(std::vector<std::string> files, std::vector<AddedToken> added_tokens, CutAt cut_at,
-                       size_t chunk_bytes, const WorkControl& control)
-    : files_(std::move(files)),
+TextReader::TextReader(std::vector<TextStretch> stretches, std::vector<AddedToken> added_tokens, CutAt cut_at,
+                       size_t chunk_bytes, const WorkControl& control, Digest* digest)
+    : stretches_(std::move(stretches)),
       chunk_bytes_(std::max<size_t>(1, chunk_bytes)),
       control_(control),
+      digest_(digest),
       cutter_(std::move(added_tokens), cut_at),
-      raw_(read_bytes + longest_character) {
-  for (const std::string& path : files_) total_ += InputFile(path).size();
-  control_.set_progress(0, total_);
-}
+      raw_(read_bytes + longest_character) {}
 
 bool TextReader::open_next() {
-  file_.reset();
-  if (report_.files == static_cast<int64_t>(files_.size())) return false;
-  file_ = std::make_unique<InputFile>(files_[static_cast<size_t>(report_.files)]);
-  file_->size();
+  if (report_.files == static_cast<int64_t>(stretches_.size())) return false;
   report_.files++;
-  cleaner_ = TextCleaner();
-  offset_ = 0;
+  file_ = std::make_unique<InputFile>(stretch().path);
+  state_ = file_->state();
+  if (state_.size != stretch().file_size) {
+    fail_changed(file(), "it has " + std::to_string(state_.size) + " bytes and had " +
+                             std::to_string(stretch().file_size) + " when the work was planned");
+  }
+  cleaner_ = TextCleaner(stretch().begin == 0);
+  offset_ = stretch().begin;
   raw_begin_ = raw_end_ = 0;
   raw_last_ = text_last_ = false;
   view_.clear();
   return true;
 }
 
-// Reads on; what is left of raw_ (part of a character) moves to its front. False at the file's end.
+// At the end of the stretch.
+void TextReader::close() {
+  report_.invalid_bytes += cleaner_.invalid_bytes();
+  if (file_->state() != state_) fail_changed(file(), "it was written to while it was read");
+  file_.reset();
+}
+
+// Reads on; what is left of raw_ (part of a character) moves to its front. False at the stretch's end.
 bool TextReader::refill() {
   if (raw_last_) return false;
   control_.check_stop();
   std::memmove(raw_.data(), raw_.data() + raw_begin_, raw_end_ - raw_begin_);
   raw_end_ -= raw_begin_;
   raw_begin_ = 0;
-  const size_t wanted = raw_.size() - raw_end_;
+  const size_t wanted =
+      static_cast<size_t>(std::min<int64_t>(static_cast<int64_t>(raw_.size() - raw_end_), stretch().end - offset_));
   const size_t count = file_->read(raw_.data() + raw_end_, wanted, offset_);
+  if (count < wanted) fail_changed(file(), "it became shorter while it was read");
+  if (digest_) digest_->add(raw_.data() + raw_end_, count);
   raw_end_ += count;
   offset_ += static_cast<int64_t>(count);
   report_.bytes += static_cast<int64_t>(count);
-  raw_last_ = count < wanted;
-  control_.set_progress(report_.bytes, std::max(total_, report_.bytes));
+  raw_last_ = offset_ == stretch().end;
+  control_.add_bytes(static_cast<int64_t>(count));
   return true;
 }
 
@@ -124,8 +99,7 @@ bool TextReader::next(std::string& chunk) {
       return true;
     }
     if (text_last_) {
-      report_.invalid_bytes += cleaner_.invalid_bytes();
-      file_.reset();
+      close();
       wanted = chunk_bytes_;
     } else {
       wanted = view_.size() + std::max(chunk_bytes_, view_.size());

@@ -1,5 +1,5 @@
 // defines: aot::TrainFilesResult, aot::train_files, aot::train_char_files,
-// aot::EncodeFilesResult, aot::encode_files
+// aot::EncodeFilesResult, aot::encode_files, aot::fail_no_text
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -45,5 +45,8 @@ struct EncodeFilesResult {
 EncodeFilesResult encode_files(std::shared_ptr<const TokenizerModel> model, const std::vector<std::string>& files,
                                const std::string& out, int threads, std::optional<TokenDType> dtype,
                                const WorkControl& control, size_t chunk_bytes = TextReader::default_chunk_bytes);
+
+// Throws AOT_DATA that says that there is nothing to tokenize.
+[[noreturn]] void fail_no_text(const TextReport& report);
 
 }  // namespace aot

@@ -41,6 +41,8 @@ class TextEncoder {
   virtual ~TextEncoder() = default;
   // Appends the ids of the text; added tokens in it become their ids. The text is valid UTF-8.
   virtual void encode_with_added_tokens(std::string_view text, std::vector<int32_t>& ids) = 0;
+  // What it has encoded so far: pieces of the pre-tokenizer, or characters; an added token counts as one.
+  virtual uint64_t words() const = 0;
 };
 
 // A tokenizer of any kind: immutable, shared by encoders of all threads. Made by std::make_shared.

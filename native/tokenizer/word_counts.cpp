@@ -83,10 +83,29 @@ void WordCounts::add_word(std::string_view word, uint64_t count) {
   if (!word.empty() && count) add(word, hash_of(word), count);
 }
 
+void WordCounts::clear() {
+  std::fill(entries_.begin(), entries_.end(), Entry{});
+  arena_.clear();
+  used_ = occurrences_ = 0;
+}
+
 void WordCounts::merge(const WordCounts& other) {
+  // Both tables are read far out of order: what a few words need of them is fetched ahead.
+  constexpr size_t ahead = 24;
+  const Entry* waiting[ahead];
+  size_t first = 0, last = 0;  // of waiting, modulo its size
+  const auto add_first = [&] {
+    const Entry& entry = *waiting[first++ % ahead];
+    add(other.word_of(entry), entry.hash, entry.count);
+  };
   for (const Entry& entry : other.entries_) {
-    if (entry.count) add(other.word_of(entry), entry.hash, entry.count);
+    if (!entry.count) continue;
+    if (last - first == ahead) add_first();
+    waiting[last++ % ahead] = &entry;
+    __builtin_prefetch(&other.arena_[entry.offset]);
+    __builtin_prefetch(&entries_[entry.hash >> 20 & (entries_.size() - 1)]);
   }
+  while (first < last) add_first();
 }
 
 }  // namespace aot

@@ -19,9 +19,15 @@ class WordCounts {
   // Adds `count` occurrences of one word.
   void add_word(std::string_view word, uint64_t count);
   void merge(const WordCounts& other);
+  // Forgets all words but keeps the memory, for the next text.
+  void clear();
 
   uint64_t words() const { return used_; }
+  // Of the distinct words.
+  uint64_t word_bytes() const { return arena_.size(); }
   uint64_t occurrences() const { return occurrences_; }
+  // Bytes of the table and of the words in it.
+  uint64_t memory() const { return entries_.capacity() * sizeof(Entry) + arena_.capacity(); }
   // Calls visit(std::string_view word, uint64_t count) for each distinct word, in no particular order.
   template <class Visit>
   void each(Visit visit) const {

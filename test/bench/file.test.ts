@@ -151,14 +151,14 @@ test('a process that is killed leaves whole files, to which others can add', asy
     await appendJson(json, second)
     await appendCsv(csv, second)
     t.is(await done(), before + 1)
-    t.true(readFileSync(csv, 'utf8').trimEnd().endsWith('adamw,arrows-of-time,cpu,,,0.01,0.0099,0.0101,30,,,,,,,,,,'))
+    t.true(readFileSync(csv, 'utf8').trimEnd().endsWith('adamw,arrows-of-time,cpu,,,0.01,0.0099,0.0101,30,,,,,,,,,,,'))
   }
 })
 
 test('another process that does not end is named', async (t) => {
   const base = temporaryFolder(t)
   const path = join(base, 'a.json')
-  const lock = new native.FileLock(join(base, '.a.json.lock'))
+  const lock = new native.FileLock(join(base, '.a.json.lock'), { busy: 'taken' })
   await refuses(
     t,
     [() => changeFile(path, () => 'x', { seconds: 0 })],
@@ -185,13 +185,13 @@ test('CSV: a header once, a line a row, quotes where needed', async (t) => {
     lines[0],
     'date,version,commit,command,processor,cores,memory,system,node,devices,steal,others,bench,name,by,device,precision,' +
       'shape,median_s,p20_s,p80_s,repeats,tflops,gbytes_per_s,of_matmul,of_copy,of_floor,tokens_per_s,mfu,peak_memory,' +
-      'share,mbytes_per_s',
+      'share,text_bytes,mbytes_per_s',
   )
   t.is(
     lines[1],
     '2026-11-25T03:30:00.000Z,0.1.0,804d981+,"aot-bench ops --op ""linear, forward""","A processor, 2 cores",2,' +
       '24000000000,Linux 6.1.0,v20.19.0,"cpu: AVX-512, 2 threads",0.001,,ops,linear_forward,arrows-of-time,cpu,fp32,' +
-      'batch=16 window=256,0.006,0.00594,0.00606,30,0.2,,,,0.98,,,,,',
+      'batch=16 window=256,0.006,0.00594,0.00606,30,0.2,,,,0.98,,,,,,',
   )
   const { data } = papaparse.parse<Record<string, string>>(text, { header: true, skipEmptyLines: true })
   t.deepEqual(
@@ -231,7 +231,7 @@ test('CSV of someone else, half a line and damaged rows are refused, and left as
     [whole.replaceAll('\n', '\r\n'), /does not begin with the columns/],
     [whole.slice(0, -9), /ends in the midst of a line: take that line out/],
     [header, /ends in the midst of a line/],
-    [`${header}\n${line}\nx,1\n${line}\n`, /row 3 has 2 cells, not 32/],
+    [`${header}\n${line}\nx,1\n${line}\n`, /row 3 has 2 cells, not 33/],
     [`${header}\n${line}\n${line.replace('"A', 'A').replace('cores"', '"cores')}\n`, /row 3 /],
   ]
   for (const [text, message] of cases) {

@@ -20,6 +20,7 @@ test("Node's tokenizers make the same ids", async (t) => {
   await benchTokenize({
     folder: texts,
     bytes: 1e6,
+    peerBytes: 1e6,
     tokenizer: null,
     vocabSize: 300,
     threads: [1],

@@ -2,7 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { cleanText, generateText, openBenchCorpus } from '../../ts/bench/corpus.js'
+import { cleanText, openBenchCorpus, ownTextNames, writeOwnText } from '../../ts/bench/corpus.js'
+import { generateText } from '../../ts/bench/generated_text.js'
 import { Peers } from '../../ts/bench/peers.js'
 import { type Row, row as rowSchema } from '../../ts/bench/record.js'
 import { digestOfIds } from '../../ts/bench/token_ids.js'
@@ -24,6 +25,7 @@ async function run(more: Partial<TokenizeOptions>): Promise<{ rows: Row[]; lines
   await benchTokenize({
     folder: corpus,
     bytes: 1e6,
+    peerBytes: 1e6,
     tokenizer: null,
     vocabSize: 300,
     threads: [1, 2],
@@ -50,7 +52,8 @@ test('training and encoding are measured for each number of threads', async (t) 
     ],
   )
   const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text) * 50, 0)
-  t.true(rows.every(({ shape }) => shape.bytes === bytes && shape.files === 2 && shape.vocabulary === 300))
+  t.true(rows.every(({ shape, figures }) => figures.text_bytes === bytes && shape.vocabulary === 300))
+  t.true(rows.every(({ figures }) => (figures.peak_memory as number) > 0))
   t.true(rows.every(({ time, figures }) => figures.mbytes_per_s === bytes / time.median / 1e6))
 })
 
@@ -58,7 +61,7 @@ test('with a tokenizer only encoding is measured, and its ids are those of the t
   const { tokenizer } = await native.trainFiles(
     readdirSync(corpus).map((name) => join(corpus, name)),
     { vocabSize: 280, threads: 1 },
-    { progress: new Float64Array(2), stop: new Int32Array(1) },
+    { progress: new Float64Array(4), stop: new Int32Array(1) },
   )
   const place = join(folder, 'tokenizer')
   mkdirSync(place)
@@ -77,7 +80,7 @@ test('with a tokenizer only encoding is measured, and its ids are those of the t
 /** A program that answers for Python, with the fields of the script. */
 function peer(fields: string): string {
   const file = join(folder, `peer-${fields.length}`)
-  const answer = `{ by: 'Planted 1.0', work: 'encode', threads: request.threads, samples: [2], ...${fields} }`
+  const answer = `{ by: 'Planted 1.0', work: request.work, threads: request.threads, samples: [2], peak_memory: 1, ...${fields} }`
   writeFileSync(
     file,
     `#!${process.execPath}\nconst request = JSON.parse(require('fs').readFileSync(0, 'utf8'))\nconsole.log(JSON.stringify(${answer}))\n`,
@@ -103,10 +106,20 @@ test.serial('no file is left behind', async (t) => {
 test('without a folder the texts are the same everywhere', (t) => {
   t.is(generateText('french', 1000, 5), generateText('french', 1000, 5))
   t.not(generateText('french', 1000, 5), generateText('french', 1000, 6))
-  const place = join(folder, 'made')
-  const { bytes, files } = openBenchCorpus(null, 300_000, place)
-  t.true(bytes > 280_000 && bytes < 600_000, `${bytes} bytes`)
-  t.true(files.length > 2)
+  for (const name of ownTextNames) {
+    const place = join(folder, 'made', name)
+    writeOwnText(name, place, 2_500_000)
+    const { bytes, files } = openBenchCorpus(place, 1e9, folder)
+    t.true(bytes > 2_400_000 && bytes < 4e6, `${name}: ${bytes} bytes`)
+    t.true(files.length > 2)
+  }
+})
+
+test('texts of a language share their words', (t) => {
+  const words = (seed: number) => new Set(generateText('korean', 200_000, seed).split(' '))
+  const [first, second] = [words(2), words(3)]
+  const shared = [...first].filter((word) => second.has(word)).length
+  t.true(shared > first.size / 3 && shared < first.size, `${shared} of ${first.size}`)
 })
 
 test('of a larger folder the beginning is taken', (t) => {
@@ -126,7 +139,7 @@ test('texts are cleaned as aot-tokenize cleans them', async (t) => {
   const { tokenizer } = await native.trainFiles(
     [file],
     { vocabSize: 257, threads: 1 },
-    { progress: new Float64Array(2), stop: new Int32Array(1) },
+    { progress: new Float64Array(4), stop: new Int32Array(1) },
   )
   const out = join(folder, 'nasty.h5')
   await native.encodeFiles(
@@ -134,7 +147,7 @@ test('texts are cleaned as aot-tokenize cleans them', async (t) => {
     [file],
     out,
     { threads: 1, dtype: 'auto' },
-    { progress: new Float64Array(2), stop: new Int32Array(1) },
+    { progress: new Float64Array(4), stop: new Int32Array(1) },
   )
   const store = native.TokenStore.open(out)
   t.is(tokenizer.decode(store.read(0, store.length)), cleanText(nasty))

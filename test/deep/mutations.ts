@@ -5,6 +5,7 @@ import { amx } from './mutations_amx.js'
 import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
 import { recurrent } from './mutations_recurrent.js'
+import { units } from './mutations_units.js'
 
 const tokenizer = [
   ...inFile('native/tokenizer/bpe_trainer.cpp', 'tokenizer/trainer', [
@@ -359,8 +360,8 @@ const training = [
   ),
   ...inFile('ts/train/run.ts', 'train/loop', [
     'two processes train one run',
-    "const lock = new native.FileLock(join(runFolder, 'lock'))",
-    'const lock = new native.FileLock(join(runFolder, String(Math.random())))',
+    "const lockFile = join(runFolder, 'lock')",
+    'const lockFile = join(runFolder, String(Math.random()))',
   ]),
   ...inFile(
     'ts/train/engine.ts',
@@ -545,6 +546,7 @@ export const mutations: readonly Mutation[] = [
   ...data,
   ...ops,
   ...recurrent,
+  ...units,
   ...amx,
   ...cuda,
   ...engine,

@@ -8,6 +8,11 @@ export const bench = [
     ['the floor is that of what binds less', 'Math.max(flops / product', 'Math.min(flops / product'],
     ['MFU is of one sequence', '(shape.batch * shape.attn_length) / seconds', 'shape.attn_length / seconds'],
   ),
+  ...inFile('ts/bench/table.ts', 'bench/table', [
+    'the times of texts of different lengths are compared',
+    'their && our ? our / their : row.time',
+    'row.time',
+  ]),
   ...inFile(
     'ts/bench/shapes.ts',
     'bench/shapes',

@@ -124,7 +124,7 @@ test('arguments are checked', async (t) => {
     [[['a'], { ...options, vocabSize: 256 }, control], 'vocabSize must be a whole number from 257 to 2147483647'],
     [[['a'], { ...options, threads: 0 }, control], 'threads must be a whole number from 1 to 1024'],
     [[['a'], options, undefined], 'control must be an object'],
-    [[['a'], options, { ...control, progress: new Float64Array(1) }], 'control.progress must be a Float64Array of 2'],
+    [[['a'], options, { ...control, progress: new Float64Array(1) }], 'control.progress must be a Float64Array of 4'],
     [[['a'], options, { ...control, stop: new Float64Array(1) }], 'control.stop must be an Int32Array'],
   ] as [unknown[], string][]) {
     t.throws(() => call(...args), { code: 'AOT_CONFIG', message })

@@ -127,7 +127,7 @@ export async function realDataset(
   const folder = temporaryFolder(t)
   const files = [join(folder, 'text.txt')]
   writeFileSync(files[0] as string, madeUpWords(4000))
-  const control = () => ({ progress: new Float64Array(2), stop: new Int32Array(1) })
+  const control = () => ({ progress: new Float64Array(4), stop: new Int32Array(1) })
   const { tokenizer } = await native.trainFiles(files, { vocabSize, threads: 1 }, control())
   const tokenizer_path = join(folder, 'tokenizer')
   mkdirSync(tokenizer_path)

@@ -4,89 +4,7 @@ import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, st
 import { join } from 'node:path'
 import { packageRoot } from '../native.js'
 import { type Corpus, openCorpus } from '../tokenize/corpus.js'
-
-/** Marsaglia's xorshift with 32 bits: numbers from 0 to below 1. */
-function randomNumbers(seed: number): () => number {
-  let state = seed
-  return () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) / 2 ** 32
-  }
-}
-
-interface Language {
-  /** Sounds or characters that its words are made of. */
-  parts: string[]
-  /** How many of them a word has at most. */
-  longest: number
-  capitals: boolean
-  between: string
-  /** After a word within a sentence, and after a sentence. */
-  pauses: string[]
-  ends: string[]
-}
-
-const languages: Record<'english' | 'french' | 'chinese', Language> = {
-  english: {
-    parts:
-      'the ing and ion er th st re in ed en at on or is it ar te co de me ly un pro con al ment ble ous i a o'.split(
-        ' ',
-      ),
-    longest: 4,
-    capitals: true,
-    between: ' ',
-    pauses: [',', ',', ',', ';', "'s", ' 1865', ' --'],
-    ends: ['.', '.', '.', '?', '!'],
-  },
-  french: {
-    parts:
-      'le la de que é ée ai ou an on eur tion ment par con ré dé è ê ç à oi eau eux ain is us er ch qu au i o'.split(
-        ' ',
-      ),
-    longest: 4,
-    capitals: true,
-    between: ' ',
-    pauses: [',', ',', ',', ' ;', " l'", " d'", ' «\u00a0mot\u00a0»', ' 1789'],
-    ends: ['.', '.', '.', '\u00a0?', '\u00a0!', '…'],
-  },
-  chinese: {
-    parts: Array.from({ length: 3000 }, (_, index) => String.fromCodePoint(0x4e00 + index * 6)),
-    longest: 2,
-    capitals: false,
-    between: '',
-    pauses: ['，', '，', '，', '、', '；', '2024年'],
-    ends: ['。', '。', '。', '？', '！'],
-  },
-}
-
-/** Text of a made-up language with about so many bytes: few words often and many words rarely, as in a true one. */
-export function generateText(name: keyof typeof languages, bytes: number, seed: number): string {
-  const language = languages[name]
-  const random = randomNumbers(seed)
-  const one = <Item>(list: readonly Item[]) => list[Math.floor(random() * list.length)] as Item
-  // The word of rank r comes 1/r times as often as the first.
-  const often = <Item>(list: readonly Item[]) => list[Math.floor(list.length ** random()) - 1] as Item
-  const words = Array.from({ length: 30000 }, () => {
-    const length = 1 + Math.floor(random() * language.longest)
-    return Array.from({ length }, () => (language.capitals ? one(language.parts) : often(language.parts))).join('')
-  })
-  const sentences: string[] = []
-  for (let size = 0; size < bytes; ) {
-    let sentence = ''
-    for (let left = 4 + Math.floor(random() * 20); left > 0; left--) {
-      const word = often(words)
-      const first = language.capitals && (sentence === '' || random() < 0.03)
-      sentence += first ? word.charAt(0).toUpperCase() + word.slice(1) : word
-      if (left > 1) sentence += (random() < 0.1 ? one(language.pauses) : '') + language.between
-    }
-    sentence += one(language.ends) + (random() < 0.15 ? '\n\n' : language.between)
-    size += Buffer.byteLength(sentence)
-    sentences.push(sentence)
-  }
-  return sentences.join('')
-}
+import { generateText, type LanguageName } from './generated_text.js'
 
 /** True English where it is installed: the addresses of the presidents to the Congress, as many as that size needs. */
 function speeches(bytes: number): string[] {
@@ -108,24 +26,30 @@ function speeches(bytes: number): string[] {
   return texts
 }
 
-const textBytes = 1 << 16
+/** What is measured where no folder is named: texts by the languages they are of. */
+const ownTexts = {
+  english: ['english'],
+  french: ['french'],
+  cjk: ['chinese', 'japanese', 'korean'],
+} satisfies Record<string, LanguageName[]>
+export const ownTextNames = Object.keys(ownTexts) as (keyof typeof ownTexts)[]
 
-/** Writes about so many bytes of English, French and Chinese to `folder`; what they are called in a result. */
-function writeTexts(folder: string, bytes: number): string {
+const textBytes = 1 << 20
+
+/** Writes about so many bytes of one of them to `folder`, its languages in turns. */
+export function writeOwnText(name: keyof typeof ownTexts, folder: string, bytes: number): void {
   mkdirSync(folder, { recursive: true })
-  const share = bytes / 3
-  const real = speeches(share)
-  let seed = 1
-  const generated = (name: keyof typeof languages, size: number) =>
-    Array.from({ length: Math.ceil(Math.max(0, size) / textBytes) }, (_, index) =>
-      generateText(name, Math.min(textBytes, size - index * textBytes), ++seed),
-    )
-  const english = generated('english', share - real.reduce((sum, text) => sum + Buffer.byteLength(text), 0))
-  const texts = [...real, ...english, ...generated('french', share), ...generated('chinese', share)]
-  for (const [index, text] of texts.entries()) {
-    writeFileSync(join(folder, `${String(index).padStart(5, '0')}.txt`), text)
+  let number = 0
+  let size = 0
+  const write = (text: string) => {
+    writeFileSync(join(folder, `${String(number++).padStart(6, '0')}.txt`), text)
+    size += Buffer.byteLength(text)
   }
-  return real.length > 0 ? 'speeches and generated' : 'generated'
+  if (name === 'english') for (const text of speeches(bytes)) write(text)
+  const names = ownTexts[name]
+  while (size < bytes) {
+    write(generateText(names[number % names.length] as LanguageName, Math.min(textBytes, bytes - size), number + 1))
+  }
 }
 
 /** The first `bytes` of a file up to the end of a line, if there is one. */
@@ -149,15 +73,10 @@ export interface BenchCorpus extends Corpus {
 }
 
 /**
- * A folder's files, or as much of them from its start as `bytes` allows, copied to `temporary`; without a folder texts
- * that are the same everywhere. AOT_IO and AOT_DATA as openCorpus.
+ * A folder's files, or as much of them from its start as `bytes` allows, copied to `temporary`. AOT_IO and AOT_DATA as
+ * openCorpus.
  */
-export function openBenchCorpus(folder: string | null, bytes: number, temporary: string): BenchCorpus {
-  if (folder === null) {
-    const place = join(temporary, 'texts')
-    const text = writeTexts(place, bytes)
-    return withBytes(openCorpus(place), text)
-  }
+export function openBenchCorpus(folder: string, bytes: number, temporary: string): BenchCorpus {
   const corpus = openCorpus(folder)
   const whole = withBytes(corpus, corpus.name)
   if (whole.bytes <= bytes) return whole

@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { watchMemory } from './peak_memory.js'
 import { digestOfIds } from './token_ids.js'
 
 interface Request {
@@ -50,13 +51,14 @@ async function measure(name: string, { repeats, tokenizer, files }: Request): Pr
     const texts = files.map((file) => readFileSync(file, 'utf8'))
     const samples: number[] = []
     let lists: ArrayLike<number>[] = []
+    const memory = watchMemory()
     for (let repeat = 0; repeat < repeats; repeat++) {
       const started = performance.now()
       lists = []
       for (const text of texts) lists.push(await encode(text))
       samples.push((performance.now() - started) / 1000)
     }
-    say({ by, work: 'encode', threads: 1, samples, ...digestOfIds(lists) })
+    say({ by, work: 'encode', threads: 1, samples, peak_memory: memory(), ...digestOfIds(lists) })
   } catch (error) {
     say({ failed: true, by, why: String((error as Error)?.message ?? error).split('\n')[0], work: 'encode' })
   }

@@ -47,14 +47,16 @@ export interface PeerRequests {
   /** A product of two square matrices. */
   matmul: OnDevice & { size: number; precision: 'fp32' | 'bf16'; seconds: number }
   copy: OnDevice & { bytes: number; seconds: number }
+  /** One process each, as for `train`. */
   tokenize: {
+    work: 'encode' | 'train'
     threads: number
     repeats: number
     /** Folder with tokenizer.json. */
     tokenizer: string
     /** UTF-8, with nothing to be cleaned. */
     files: string[]
-    train_vocab_size: number | null
+    train_vocab_size: number
   }
 }
 
@@ -67,6 +69,8 @@ const answers = {
   tokenize: z.object({
     ...measured,
     work: z.enum(['encode', 'train']),
+    /** Bytes beyond what the process had before. */
+    peak_memory: z.number(),
     threads: z.int().positive(),
     /** Number of ids, or size of the vocabulary. */
     tokens: z.int(),

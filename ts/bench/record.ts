@@ -21,10 +21,12 @@ export const figures = z
     tokens_per_s: z.number(),
     /** Model FLOPs of a token * tokens/s, as a part of the large matrix product's FLOP/s of the same run. */
     mfu: z.number(),
-    /** Bytes: resident, on a CPU; allocated on the device, on a GPU. */
+    /** Bytes: resident, on a CPU (tokenizing: beyond what the process had before); allocated on the device, on a GPU. */
     peak_memory: z.number(),
     /** Of a step's time. */
     share: z.number(),
+    /** Of the text that was worked on. */
+    text_bytes: z.number(),
     /** MB (10^6 bytes) of text a second. */
     mbytes_per_s: z.number(),
   })

@@ -96,10 +96,11 @@ function columnsOf(bench: Row['bench'], style: TableStyle): Column<Line>[] {
   }
   const flops: Column<Line> = { title: 'FLOP/s', cell: figure('tflops', formatFlops), leave: 1 }
   const bytes: Column<Line> = { title: 'GB/s', cell: figure('gbytes_per_s', digits), leave: 3 }
-  // How many times the peer's time ours is less: above 1 we are faster.
+  // How many times faster than the peer we are. Of texts of different lengths the rates are compared.
   const ratio = measured(({ row, ours }) => {
     if (ours === null) return ''
-    const times = row.time.median / ours.time.median
+    const [their, our] = [row.figures.mbytes_per_s, ours.figures.mbytes_per_s]
+    const times = their && our ? our / their : row.time.median / ours.time.median
     return paint(times >= 1 ? 'green' : 'red', `×${digits(times)}`, style)
   })
   const faster: Column<Line> = { title: 'ours', cell: ratio }
@@ -146,13 +147,15 @@ function columnsOf(bench: Row['bench'], style: TableStyle): Column<Line>[] {
       ]
     case 'tokenize':
       return [
-        name('work'),
+        { title: 'work', align: 'left', cell: ofOurs(({ name, shape }) => `${name} ${shape.text ?? ''}`.trim()) },
         by,
         { title: 'threads', cell: measured(({ row }) => String(row.shape.threads ?? '')) },
-        { ...shape, cell: ofOurs(({ shape: { threads: _, ...rest } }) => formatShape(rest)) },
-        median,
-        spread,
+        { title: 'vocabulary', cell: ofOurs(({ shape }) => String(shape.vocabulary ?? '')), leave: 4 },
+        { ...median, leave: 3 },
+        { ...spread, leave: 4 },
+        { title: 'of', cell: figure('text_bytes', formatBytes), leave: 1 },
         { title: 'MB/s', cell: figure('mbytes_per_s', digits) },
+        { title: 'memory', cell: figure('peak_memory', formatBytes), leave: 2 },
         faster,
       ]
   }

@@ -1,23 +1,28 @@
 /** aot-bench tokenize: training a tokenizer on a folder's text and encoding it, beside what others need for the same. */
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { z } from 'zod'
 import { TokenStore } from '../data/token_store.js'
 import { AotError } from '../errors.js'
-import { type NativeTokenizer, native } from '../native.js'
+import { native } from '../native.js'
 import { newControl } from '../tokenize/job.js'
 import { loadTokenizer } from '../tokenize/tokenize_folder.js'
-import { type BenchCorpus, cleanCopies, openBenchCorpus } from './corpus.js'
+import { measureInChild } from './child.js'
+import { type BenchCorpus, cleanCopies, openBenchCorpus, ownTextNames, writeOwnText } from './corpus.js'
 import type { PeerAnswers, Peers } from './peers.js'
 import { type Row, timeOf } from './record.js'
+import { ourselves } from './row_text.js'
 import { digestOfIds } from './token_ids.js'
 
 export interface TokenizeOptions {
-  /** null: texts that are the same everywhere. */
+  /** null: texts that are the same everywhere, one after the other. */
   folder: string | null
-  /** Bytes: no more of the folder's text is taken. */
+  /** Bytes: no more of a text is encoded. */
   bytes: number
+  /** Bytes: of no more of it a tokenizer is trained, and peers are slow enough to get no more. */
+  peerBytes: number
   /** Folder of a tokenizer to encode with; null: one is trained, and its training measured. */
   tokenizer: string | null
   vocabSize: number
@@ -33,6 +38,19 @@ export interface TokenizeOptions {
 
 type Work = 'train' | 'encode'
 
+/** What tokenize_child does. */
+export type TokenizeRequest = { files: string[]; threads: number; seconds: number } & (
+  | { work: 'train'; vocabSize: number /** Where the tokenizer is saved. */; folder: string }
+  | { work: 'encode' /** Folder. */; tokenizer: string /** Token file. */; out: string }
+)
+const measurement = z.strictObject({
+  /** Seconds. */
+  samples: z.array(z.number()),
+  /** Bytes beyond what the process had before. */
+  peak_memory: z.number(),
+})
+export type TokenizeMeasurement = z.infer<typeof measurement>
+
 /** What a work gave, for others to be held against. */
 interface Result {
   tokens: number
@@ -46,20 +64,18 @@ const repeatsOfPeers = 2
  * @throws AotError as aot-tokenize for a folder or a tokenizer that cannot be read
  */
 export async function benchTokenize(options: TokenizeOptions): Promise<void> {
-  const { threads, signal } = options
+  const { folder, bytes, signal } = options
   const place = mkdtempSync(join(tmpdir(), 'aot-bench-'))
   const remove = () => rmSync(place, { recursive: true, force: true })
   process.once('exit', remove)
   try {
-    const corpus = openBenchCorpus(options.folder === null ? null : resolve(options.folder), options.bytes, place)
-    const bench = new TokenizeBench(options, corpus, place)
-    const { tokenizer, folder, trained } = await bench.tokenizer()
-    const encoded = new Map<Work, Result>(trained === null ? [] : [['train', trained]])
-    for (const count of threads) {
+    for (const name of folder === null ? ownTextNames : [null]) {
       if (signal.aborted) return
-      encoded.set('encode', await bench.encode(tokenizer, count))
+      const own = join(place, name ?? '')
+      if (name !== null) writeOwnText(name, join(own, name), bytes)
+      await new TokenizeBench(options, name === null ? resolve(folder as string) : join(own, name), own).run()
+      if (name !== null) rmSync(own, { recursive: true })
     }
-    await bench.askPeers(folder, encoded)
   } finally {
     process.off('exit', remove)
     remove()
@@ -68,73 +84,88 @@ export async function benchTokenize(options: TokenizeOptions): Promise<void> {
 
 class TokenizeBench {
   readonly #options: TokenizeOptions
-  readonly #corpus: BenchCorpus
+  /** What is encoded, and what a tokenizer is trained on and peers get. */
+  readonly #whole: BenchCorpus
+  readonly #part: BenchCorpus
   readonly #place: string
 
-  constructor(options: TokenizeOptions, corpus: BenchCorpus, place: string) {
+  constructor(options: TokenizeOptions, folder: string, place: string) {
     this.#options = options
-    this.#corpus = corpus
+    this.#whole = openBenchCorpus(folder, options.bytes, join(place, 'whole'))
+    this.#part = openBenchCorpus(folder, Math.min(options.bytes, options.peerBytes), join(place, 'part'))
     this.#place = place
   }
 
-  /** The one given, or one that is trained, once for each number of threads and repeat. */
-  async tokenizer(): Promise<{ tokenizer: NativeTokenizer; folder: string; trained: Result | null }> {
-    const { tokenizer: given, threads, vocabSize, signal } = this.#options
-    if (given !== null) {
-      const folder = resolve(given)
-      return { tokenizer: loadTokenizer(folder), folder, trained: null }
-    }
-    const { files } = this.#corpus
-    let tokenizer: NativeTokenizer | undefined
+  async run(): Promise<void> {
+    const { threads, signal, peers } = this.#options
+    const { folder, trained } = await this.#tokenizer()
     for (const count of threads) {
-      if (signal.aborted) break
-      const samples = await this.#repeat(async () => {
-        const trained = await native.trainFiles(files, { vocabSize, threads: count }, newControl())
-        tokenizer = trained.tokenizer
-      })
-      this.#row('train', 'arrows-of-time', count, samples, {})
+      if (signal.aborted) return
+      await this.#encode(folder, count)
     }
-    tokenizer ??= (await native.trainFiles(files, { vocabSize, threads: native.availableCores() }, newControl()))
-      .tokenizer
-    const folder = join(this.#place, 'tokenizer')
-    mkdirSync(folder)
-    await tokenizer.save(folder)
-    return { tokenizer, folder, trained: { tokens: tokenizer.vocabSize, sha256: digestOfMerges(folder) } }
+    if (peers === null || signal.aborted) return
+    const ours = new Map<Work, Result>([['encode', await this.#idsOfPart(folder)]])
+    if (trained !== null) ours.set('train', trained)
+    await this.#askPeers(peers, folder, ours)
   }
 
-  /** Into a file, which is read again for its ids. */
-  async encode(tokenizer: NativeTokenizer, threads: number): Promise<Result> {
+  /** The one given, or one that is trained, once for each number of threads and repeat. */
+  async #tokenizer(): Promise<{ folder: string; trained: Result | null }> {
+    const { tokenizer: given, threads, vocabSize, seconds, signal } = this.#options
+    if (given !== null) return { folder: resolve(given), trained: null }
+    const folder = join(this.#place, 'tokenizer')
+    const { files } = this.#part
+    for (const count of threads) {
+      const request: TokenizeRequest = { work: 'train', files, threads: count, seconds, vocabSize, folder }
+      const { samples, peak_memory } = await measureInChild('tokenize_child', request, measurement, signal)
+      this.#row('train', ourselves, count, this.#part, samples, { peak_memory })
+    }
+    return { folder, trained: { tokens: loadTokenizer(folder).vocabSize, sha256: digestOfMerges(folder) } }
+  }
+
+  async #encode(tokenizer: string, threads: number): Promise<void> {
+    const { seconds, signal } = this.#options
     const out = join(this.#place, 'tokens.h5')
-    const samples = await this.#repeat(async () => {
-      rmSync(out, { force: true })
-      await native.encodeFiles(tokenizer, this.#corpus.files, out, { threads, dtype: 'auto' }, newControl())
-    })
+    const request: TokenizeRequest = { work: 'encode', files: this.#whole.files, threads, seconds, tokenizer, out }
+    const { samples, peak_memory } = await measureInChild('tokenize_child', request, measurement, signal)
+    const store = TokenStore.open(out)
+    const tokens_per_s = store.length / timeOf(samples).median
+    store.close()
+    this.#row('encode', ourselves, threads, this.#whole, samples, { tokens_per_s, peak_memory })
+  }
+
+  /** What peers are held against. */
+  async #idsOfPart(tokenizer: string): Promise<Result> {
+    const out = join(this.#place, 'part.h5')
+    const options = { threads: native.availableCores(), dtype: 'auto' } as const
+    await native.encodeFiles(loadTokenizer(tokenizer), this.#part.files, out, options, newControl())
     const store = TokenStore.open(out)
     try {
-      const result = digestOfIds(pieces(store))
-      this.#row('encode', 'arrows-of-time', threads, samples, { tokens_per_s: result.tokens / timeOf(samples).median })
-      return result
+      return digestOfIds(pieces(store))
     } finally {
       store.close()
     }
   }
 
   /** Each peer's rows, and a line for one that made something else of the text. */
-  async askPeers(folder: string, ours: ReadonlyMap<Work, Result>): Promise<void> {
-    const { peers, threads, vocabSize, signal, onLine } = this.#options
-    if (peers === null || signal.aborted) return
+  async #askPeers(peers: Peers, folder: string, ours: ReadonlyMap<Work, Result>): Promise<void> {
+    const { threads, vocabSize, onLine } = this.#options
     const base = {
       repeats: repeatsOfPeers,
       tokenizer: folder,
-      files: cleanCopies(this.#corpus, join(this.#place, 'clean')),
-      train_vocab_size: ours.has('train') ? vocabSize : null,
+      files: cleanCopies(this.#part, join(this.#place, 'clean')),
+      train_vocab_size: vocabSize,
     }
     const answers: PeerAnswers['tokenize'][] = []
-    for (const count of threads) answers.push(...(await peers.python('tokenize', { ...base, threads: count })))
-    answers.push(...(await peers.node({ ...base, threads: 1, libraries: ['tokenizers', 'kitoken'] })))
-    for (const { by, work, threads: count, samples, tokens, sha256 } of answers) {
+    // A process for each work, since its peak memory is that of the process.
+    for (const work of ours.keys()) {
+      for (const count of threads) answers.push(...(await peers.python('tokenize', { ...base, work, threads: count })))
+    }
+    const libraries = ['tokenizers', 'kitoken']
+    answers.push(...(await peers.node({ ...base, work: 'encode', threads: 1, libraries })))
+    for (const { by, work, threads: count, samples, tokens, sha256, peak_memory } of answers) {
       const rate = work === 'encode' ? { tokens_per_s: tokens / timeOf(samples).median } : {}
-      this.#row(work, by, count, samples, rate)
+      this.#row(work, by, count, this.#part, samples, { ...rate, peak_memory })
       const result = ours.get(work)
       if (result === undefined || result.sha256 === sha256) continue
       const what = work === 'encode' ? `other ids (${tokens}, ours ${result.tokens})` : 'other merges'
@@ -142,29 +173,12 @@ class TokenizeBench {
     }
   }
 
-  /** Seconds of each repeat, after one that only brings the files into memory. */
-  async #repeat(work: () => Promise<void>): Promise<number[]> {
-    const { seconds, signal } = this.#options
-    const started = performance.now()
-    await work()
-    const once = (performance.now() - started) / 1000
-    const repeats = Math.min(100, Math.max(2, Math.floor(seconds / once)))
-    const samples: number[] = []
-    while (samples.length < repeats && !(signal.aborted && samples.length > 0)) {
-      const begun = performance.now()
-      await work()
-      samples.push((performance.now() - begun) / 1000)
-    }
-    return samples
-  }
-
-  #row(name: Work, by: string, threads: number, samples: number[], more: Row['figures']): void {
-    const { bytes, text, files } = this.#corpus
+  #row(name: Work, by: string, threads: number, corpus: BenchCorpus, samples: number[], more: Row['figures']): void {
     const { tokenizer, vocabSize, onRow } = this.#options
     const time = timeOf(samples)
     const vocabulary = tokenizer === null ? vocabSize : loadTokenizer(tokenizer).vocabSize
-    const shape = { text, files: files.length, bytes, vocabulary, threads }
-    const figures = { mbytes_per_s: bytes / time.median / 1e6, ...more }
+    const shape = { text: this.#whole.text, vocabulary, threads }
+    const figures = { text_bytes: corpus.bytes, mbytes_per_s: corpus.bytes / time.median / 1e6, ...more }
     onRow({ bench: 'tokenize', name, by, device: 'cpu', precision: null, shape, time, figures })
   }
 }

@@ -1,10 +1,8 @@
 /** aot-bench train: whole training steps, each model in a process of its own so that its peak memory is its own. */
-import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { AotError, type AotErrorCode } from '../errors.js'
 import type { Ceilings } from './ceilings.js'
+import { measureInChild } from './child.js'
 import { stepFigures } from './figures.js'
-import { askProcess } from './peer_process.js'
 import { type Row, timeOf } from './record.js'
 import type { ModelShape } from './shapes.js'
 
@@ -32,41 +30,14 @@ const measured = z.strictObject({
   peak_memory: z.number(),
   profile: z.strictObject({ seconds: z.number(), lanes: z.number(), ops: z.array(profiledOp) }),
 })
-const failed = z.strictObject({ code: z.string(), message: z.string() })
-const step = z.strictObject({ step: z.number() })
-const answer = z.union([measured, failed, step])
-
 export type TrainMeasurement = z.infer<typeof measured>
-
-/** Seconds after which a step that has not ended is given up. */
-const stepLimit = 1800
 
 /**
  * Runs the steps in a child process.
  * @throws AotError as the engine says, AOT_INTERNAL when the process ends without an answer; the signal's reason.
  */
-export async function measureTraining(request: TrainRequest, signal?: AbortSignal): Promise<TrainMeasurement> {
-  const child = fileURLToPath(new URL('train_child.js', import.meta.url))
-  let found: TrainMeasurement | z.infer<typeof failed> | undefined
-  const onAnswer = (line: string) => {
-    const { data } = answer.safeParse(parseJson(line))
-    if (data !== undefined && !('step' in data)) found = data
-  }
-  const end = await askProcess([process.execPath, child], request, { silence: stepLimit, signal, onAnswer })
-  if (found === undefined) {
-    const how = end === null ? 'it ended without an answer' : 'absent' in end ? end.absent : end.failed
-    throw new AotError('AOT_INTERNAL', `the process that trains: ${how}`)
-  }
-  if ('message' in found) throw new AotError(found.code as AotErrorCode, found.message)
-  return found
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
+export function measureTraining(request: TrainRequest, signal?: AbortSignal): Promise<TrainMeasurement> {
+  return measureInChild('train_child', request, measured, signal)
 }
 
 /** The rows of a measurement: the step, and the ops that it was made of by their share of its time. */

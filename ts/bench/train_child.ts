@@ -1,8 +1,8 @@
 /** The process in which aot-bench trains: a TrainRequest comes in, lines of JSON go out, the last a TrainMeasurement or an error. */
 import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
-import { AotError } from '../errors.js'
 import { nativeFor } from '../native.js'
+import { describeFailure } from './child.js'
 import type { TrainMeasurement, TrainRequest } from './train.js'
 
 const warmUp = 2
@@ -40,6 +40,5 @@ async function measure({ device, precision, threads, shape, steps }: TrainReques
 try {
   console.log(JSON.stringify(await measure(JSON.parse(readFileSync(0, 'utf8')))))
 } catch (error) {
-  const { message } = error as Error
-  console.log(JSON.stringify({ code: error instanceof AotError ? error.code : 'AOT_INTERNAL', message }))
+  console.log(JSON.stringify(describeFailure(error)))
 }

@@ -34,20 +34,16 @@ async function findTarget(path: string): Promise<{ target: string; before: strin
 
 async function takeLock(path: string, seconds: number): Promise<NativeFileLock> {
   const lock = join(dirname(path), `.${basename(path)}.lock`)
+  const busy = `{holder} is writing it (it holds ${lock}): wait for it to end, or name another file`
   const end = performance.now() + seconds * 1000
   for (;;) {
     try {
-      return new native.FileLock(lock)
+      return new native.FileLock(lock, { busy })
     } catch (error) {
-      const { code } = error as AotError
-      if (code !== 'AOT_CONFIG') {
-        throw code === 'AOT_IO' ? unusable(path, `${(error as Error).message}: name another file`) : error
-      }
-    }
-    if (performance.now() >= end) {
-      const id = (await readFile(lock, 'utf8').catch(() => '')).trim()
-      const holder = id === '' ? 'another process' : `process ${id}`
-      throw unusable(path, `${holder} is writing it (it holds ${lock}): wait for it to end, or name another file`)
+      const { code, message } = error as AotError
+      if (code === 'AOT_IO') throw unusable(path, `${message}: name another file`)
+      if (code !== 'AOT_CONFIG') throw error
+      if (performance.now() >= end) throw unusable(path, message)
     }
     await sleep(10)
   }

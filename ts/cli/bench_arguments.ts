@@ -24,6 +24,7 @@ export interface BenchArguments {
   tokenizer: string | null
   vocabSize: number
   megabytes: number
+  peerMegabytes: number
   peers: boolean
   json: string | null
   csv: string | null
@@ -48,8 +49,13 @@ const options = {
   seconds: { ...text, describe: 'ops, tokenize: how long each is repeated', defaultDescription: '0.5, 3' },
   steps: { ...text, describe: 'train: steps that are timed, after two that are not', defaultDescription: '7' },
   tokenizer: { ...text, describe: 'tokenize: encode with the tokenizer of this folder and train none' },
-  'vocab-size': { ...text, describe: 'tokenize: of the tokenizer that is trained', defaultDescription: '8192' },
-  megabytes: { ...text, describe: 'tokenize: how much of the text is taken', defaultDescription: '20' },
+  'vocab-size': { ...text, describe: 'tokenize: of the tokenizer that is trained', defaultDescription: '50257' },
+  megabytes: { ...text, describe: 'tokenize: how much of each text is encoded', defaultDescription: '100' },
+  'peer-megabytes': {
+    ...text,
+    describe: 'tokenize: how much of it peers get, and a tokenizer is trained on',
+    defaultDescription: '20',
+  },
   peers: { ...flag, describe: 'Measure PyTorch, Hugging Face and others in the same run, where they are there' },
   json: { ...text, describe: 'Add the run to this file' },
   csv: { ...text, describe: 'Add a line for each row to this file' },
@@ -103,8 +109,9 @@ export async function parseBenchArguments(given: readonly string[]): Promise<Ben
       seconds: seconds === undefined ? null : secondsOf(seconds),
       steps: whole('steps', values.single('steps') ?? '7', 1, 100_000),
       tokenizer: values.single('tokenizer') ?? null,
-      vocabSize: whole('vocab-size', values.single('vocab-size') ?? '8192', 257, 1_000_000),
-      megabytes: whole('megabytes', values.single('megabytes') ?? '20', 1, 1_000_000),
+      vocabSize: whole('vocab-size', values.single('vocab-size') ?? '50257', 257, 1_000_000),
+      megabytes: whole('megabytes', values.single('megabytes') ?? '100', 1, 1_000_000),
+      peerMegabytes: whole('peer-megabytes', values.single('peer-megabytes') ?? '20', 1, 1_000_000),
       peers: values.isSet('peers'),
       json: values.single('json') ?? null,
       csv: values.single('csv') ?? null,

@@ -74,6 +74,7 @@ async function bench(given: BenchArguments, words: readonly string[]): Promise<v
         ...session,
         folder: folders[0] ?? null,
         bytes: given.megabytes * 1e6,
+        peerBytes: given.peerMegabytes * 1e6,
         tokenizer,
         vocabSize,
         threads: threads === null ? [...new Set([1, native.availableCores()])] : [threads],

@@ -4,7 +4,7 @@ import { Progress } from '../logging/progress.js'
 import type { NativeControl } from '../native.js'
 
 export function newControl(): NativeControl {
-  return { progress: new Float64Array(2), stop: new Int32Array(1) }
+  return { progress: new Float64Array(4), stop: new Int32Array(1) }
 }
 
 export interface JobOptions {

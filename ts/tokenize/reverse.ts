@@ -44,7 +44,7 @@ export async function reverseCorpus(
       control.progress.set([0, total])
       for (const [index, file] of corpus.files.entries()) {
         const output = outputs[index] as string
-        const own = { progress: new Float64Array(2), stop: control.stop }
+        const own = { progress: new Float64Array(4), stop: control.stop }
         const show = () => control.progress.set([text.bytes + (own.progress[0] ?? 0), total])
         const timer = setInterval(show, 100)
         const report = await native.reverseFile(file, output, own).finally(() => clearInterval(timer))

@@ -66,7 +66,10 @@ export async function trainRun(
     await makeFolder(runFolder).catch((error) => {
       throw ioError('create the run folder', runFolder, error)
     })
-    const lock = new native.FileLock(join(runFolder, 'lock'))
+    const lockFile = join(runFolder, 'lock')
+    const lock = new native.FileLock(lockFile, {
+      busy: `this run is being trained by {holder} (it holds ${lockFile}): wait for it to end, or give another --run-name`,
+    })
     closing({ close: () => lock.release() })
 
     const store = await CheckpointStore.open(join(runFolder, 'state'), print)
