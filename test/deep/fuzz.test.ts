@@ -18,6 +18,8 @@ const targets = [
   { name: 'pretokenize', runs: 40_000, coverage: 300, options: [text, '-max_len=2000'] },
   { name: 'clean', runs: 100_000, coverage: 150, options: [text, '-max_len=1000'] },
   { name: 'encode', runs: 20_000, coverage: 700, options: [text, '-max_len=1000'] },
+  { name: 'unit_cut', runs: 10_000, coverage: 1500, options: [text, '-max_len=400'] },
+  { name: 'count_file', runs: 20_000, coverage: 700, options: ['-max_len=1000'] },
   { name: 'merges', runs: 10_000, coverage: 800, options: ['-max_len=600'] },
   {
     name: 'tokenizer_json',

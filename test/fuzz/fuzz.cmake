@@ -11,9 +11,9 @@ set(AOT_FUZZ_FLAGS -O1 -gline-tables-only -fno-omit-frame-pointer -fno-sanitize-
 set(AOT_FUZZ_COVERAGE -fno-sanitize-coverage=trace-cmp)
 file(GLOB AOT_FUZZED_SOURCES CONFIGURE_DEPENDS native/tokenizer/*.cpp native/data/*.cpp native/io/*.cpp)
 # What starts threads, which a forked copy of the process would lack (native/data/hdf5.h), and what calls it.
-list(FILTER AOT_FUZZED_SOURCES EXCLUDE REGEX "(batch_loader|chunk_pipeline|tokenize_folder|safetensors)")
+list(FILTER AOT_FUZZED_SOURCES EXCLUDE REGEX "(batch_loader|chunk_pipeline|tokenize_folder|encode_stretches|_units|safetensors)")
 add_library(aot_fuzzed STATIC ${AOT_FUZZED_SOURCES} native/backend/thread_pool.cpp)
-target_include_directories(aot_fuzzed PUBLIC native)
+target_include_directories(aot_fuzzed PUBLIC native PRIVATE ${XXHASH_INCLUDE_DIR})
 target_compile_definitions(aot_fuzzed PUBLIC _GLIBCXX_ASSERTIONS)
 target_compile_options(aot_fuzzed PUBLIC -Wall -Wextra ${AOT_FUZZ_FLAGS})
 target_compile_options(aot_fuzzed PRIVATE -fsanitize=fuzzer-no-link,address,undefined ${AOT_FUZZ_COVERAGE})

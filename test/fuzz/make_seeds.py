@@ -27,7 +27,7 @@ texts = {
     "nul": "a\0b\0\0 \x01\x7f\x1f c",
 }
 for name, text in texts.items():
-    for target in ("pretokenize", "encode"):
+    for target in ("pretokenize", "encode", "unit_cut"):
         seed(target, name, text.encode() + b"\0\0\0")
 seed("pretokenize", "long", ("x" * 61 + " yé's 日  1").encode() + b"\xff\0\0")
 broken = {
@@ -39,7 +39,8 @@ broken = {
     "wide": "日本語éé日本語\rﾊﾝ😀日本語日本語".encode() * 2,
 }
 for name, content in broken.items():
-    seed("clean", name, content + b"\0\0")
+    for target in ("clean", "unit_cut"):
+        seed(target, name, content + b"\0\0")
 
 # --- merges: words of the first letters, then, read from the end, the number of merges and their pairs ---
 words = bytes(np.random.default_rng(1).integers(0, 3, 60).tolist()) + b"\xff" + b"\0" * 40 + b"\xff" + b"\0\1" * 9
@@ -49,6 +50,17 @@ for name, pairs in {
     "backwards": [(1, 2), (0, 8), (0, 1), (10, 2)],
 }.items():
     seed("merges", name, words + b"\0\0" + bytes(reversed([len(pairs)] + [token for pair in pairs for token in pair])))
+
+# --- word counts; the target puts the digest right ---
+summary = {"plan": "plan", "unit": 3, "kind": "words", "stretches": 1, "text_bytes": 20, "invalid_bytes": 0,
+           "cut_pieces": 0, "occurrences": 131}
+for name, entries, kind in [
+    ("words", b"\x01\x01a" b"\x04\x81\x01 the" b"\x01\x01a" b"\x00", "words"),
+    ("characters", b"\x03\x01\xe6\x97\xa5" b"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01!" b"\x00", "characters"),
+    ("empty", b"\x00", "words"),
+]:
+    line = json.dumps({**summary, "kind": kind}, separators=(",", ":")).encode() + b"\n"
+    seed("count_file", name, b"arrows-of-time word counts 1\n" + entries + line + b"0" * 32 + b"\n")
 
 # --- tokenizers ---
 BYTES = "$BYTES"
