@@ -61,10 +61,10 @@ Session::~Session() {
   if (--depth == 0) library_mutex().unlock();
 }
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) && !defined(FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
 
 // The sanitizer's allocator does not survive a fork: another thread may hold its locks, and the copy would wait for
-// them.
+// them. (libFuzzer's programs, built with that macro, have no other thread.)
 bool survives(const Session&, const std::function<void()>&) { return true; }
 
 #else

@@ -14,7 +14,7 @@ file(GLOB AOT_FUZZED_SOURCES CONFIGURE_DEPENDS native/tokenizer/*.cpp native/dat
 list(FILTER AOT_FUZZED_SOURCES EXCLUDE REGEX "(batch_loader|chunk_pipeline|tokenize_folder|encode_stretches|_units|safetensors)")
 add_library(aot_fuzzed STATIC ${AOT_FUZZED_SOURCES} native/backend/thread_pool.cpp)
 target_include_directories(aot_fuzzed PUBLIC native PRIVATE ${XXHASH_INCLUDE_DIR})
-target_compile_definitions(aot_fuzzed PUBLIC _GLIBCXX_ASSERTIONS)
+target_compile_definitions(aot_fuzzed PUBLIC _GLIBCXX_ASSERTIONS FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
 target_compile_options(aot_fuzzed PUBLIC -Wall -Wextra ${AOT_FUZZ_FLAGS})
 target_compile_options(aot_fuzzed PRIVATE -fsanitize=fuzzer-no-link,address,undefined ${AOT_FUZZ_COVERAGE})
 target_link_libraries(aot_fuzzed PUBLIC Threads::Threads HDF5::HDF5 nlohmann_json::nlohmann_json)
