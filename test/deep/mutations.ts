@@ -40,6 +40,16 @@ const tokenizer = [
     ' +\n                                ": the ids come from another tokenizer");',
     ');',
   ]),
+  ...inFile('native/tokenizer/tokenizer_file.cpp', 'tokenizer/files', [
+    'a number past the range of doubles is no fault of the file',
+    'damaged("a number is too large");',
+    'throw;',
+  ]),
+  ...inFile('native/tokenizer/tokenizer_json_save.cpp', 'tokenizer/files', [
+    'merges of tokens with white space are written in one string',
+    'if (as_pairs) {',
+    'if (as_pairs && rank > parts.merges.size()) {',
+  ]),
   ...inFile('native/tokenizer/utf8.cpp', 'tokenizer/encoder', [
     'each byte of a cut character is decoded to a mark of its own',
     'if (i >= text.size()) return i;',
