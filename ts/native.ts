@@ -59,6 +59,12 @@ export interface NativeTokenizerParts {
   countWords(parts: string[][]): { words: string[]; counts: number[]; memory: number }
   /** How many pieces (or characters), with added tokens, one encoder says that it has encoded. */
   encodedWords(tokenizer: NativeTokenizer, texts: string[]): number
+  /** Ids of each piece, as the encoder gives them; null when the processor lacks the instructions. */
+  encodePieces(
+    tokenizer: NativeTokenizer,
+    pieces: string[],
+    implementation: 'scalar' | 'avx2' | 'avx512',
+  ): Int32Array[] | null
   /** Ids of one piece by the definition of BPE: merge after merge. */
   mergePiece(tokenizer: NativeTokenizer, piece: string): Int32Array
 }

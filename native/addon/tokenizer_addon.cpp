@@ -8,6 +8,7 @@
 #include "tokenizer/bpe_model.h"
 #include "tokenizer/bpe_trainer.h"
 #include "tokenizer/pretokenize.h"
+#include "tokenizer/token_trie.h"
 #include "tokenizer/tokenizer_json.h"
 #include "tokenizer/utf8.h"
 
@@ -117,6 +118,35 @@ Napi::Value test_merge_piece(const Napi::CallbackInfo& info) {
     const size_t count = model->merge_piece(reinterpret_cast<const uint8_t*>(piece.data()), piece.size(), ids.data());
     Napi::Int32Array result = Napi::Int32Array::New(info.Env(), count);
     std::copy_n(ids.data(), count, result.Data());
+    return Napi::Value(result);
+  });
+}
+
+// encodePieces(tokenizer, pieces, implementation) -> Int32Array of each piece's ids, or null without that
+// implementation: all in one call, one after the other in memory.
+Napi::Value test_encode_pieces(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    const auto model = std::dynamic_pointer_cast<const BpeModel>(TokenizerWrap::unwrap(info[0]));
+    if (!model) fail(ErrorCode::config, "only BPE has merges");
+    const Napi::Array pieces = info[1].As<Napi::Array>();
+    const TrieEncoder encoder = trie_encoder_named(string_argument(info[2], "implementation"));
+    if (!encoder) return info.Env().Null();
+    std::string text;
+    std::vector<PieceJob> jobs;
+    for (uint32_t i = 0; i < pieces.Length(); i++) {
+      const std::string piece = string_argument(pieces[i], "piece");
+      jobs.push_back({static_cast<uint32_t>(text.size()), static_cast<uint32_t>(piece.size()), 0});
+      text += piece;
+    }
+    std::vector<uint32_t> ids(text.size());
+    text.append(4, ' ');
+    model->encode_pieces(reinterpret_cast<const uint8_t*>(text.data()), jobs.data(), jobs.size(), ids.data(), encoder);
+    Napi::Array result = Napi::Array::New(info.Env(), jobs.size());
+    for (uint32_t i = 0; i < jobs.size(); i++) {
+      Napi::Int32Array own = Napi::Int32Array::New(info.Env(), jobs[i].count);
+      std::copy_n(ids.data() + jobs[i].at, jobs[i].count, own.Data());
+      result[i] = own;
+    }
     return Napi::Value(result);
   });
 }
@@ -251,6 +281,7 @@ void export_tokenizer(Napi::Env env, Napi::Object exports) {
   parts.Set("train", Napi::Function::New(env, test_train));
   parts.Set("countWords", Napi::Function::New(env, test_count_words));
   parts.Set("encodedWords", Napi::Function::New(env, test_encoded_words));
+  parts.Set("encodePieces", Napi::Function::New(env, test_encode_pieces));
   parts.Set("mergePiece", Napi::Function::New(env, test_merge_piece));
   exports.Set("tokenizerParts", parts);
 }

@@ -69,10 +69,10 @@ Handle open_to_read(const std::string& path) {
   return Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), H5Fclose);
 }
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) && !defined(FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
 
 // The sanitizer's allocator does not survive a fork: another thread may hold its locks, and the copy would wait for
-// them.
+// them. (libFuzzer's programs, built with that macro, have no other thread.)
 bool survives(const Session&, const std::function<void()>&) { return true; }
 
 #else

@@ -71,7 +71,8 @@ void ShardStamps::save() const {
   }
   try {
     AtomicFile file(file_);
-    file.write(nlohmann::json{{"version", stamps_version}, {"shards", rows}}.dump() + "\n");
+    const nlohmann::json json{{"version", stamps_version}, {"shards", rows}};
+    file.write(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
     file.commit();
   } catch (const Error&) {
     // A place that cannot be written: the shards are read again the next time.

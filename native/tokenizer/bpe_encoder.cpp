@@ -28,6 +28,7 @@ BpeEncoder::BpeEncoder(std::shared_ptr<const BpeModel> model)
     : model_(std::move(model)),
       finder_(model_->parts().added_tokens),
       short_entries_(size_t{1} << short_bits),
+      found_(batch_pieces),
       missed_(batch_pieces) {
   const size_t bytes = sizeof(LongEntry) << long_bits;
   void* memory = std::aligned_alloc(alignof(LongEntry), bytes);
@@ -62,29 +63,46 @@ void BpeEncoder::remember_short(const uint8_t* piece, uint32_t bytes, const uint
   short_entries_[key * 0x9E3779B97F4A7C15u >> (64 - short_bits)] = {key, ids[0], count == 2 ? ids[1] : none};
 }
 
-uint32_t* BpeEncoder::encode_missed(const Missed& missed, const uint8_t* piece, uint32_t bytes, uint32_t* out) {
-  if (bytes > max_long_bytes) return out + model_->encode_piece(piece, bytes, out);
-  LongEntry& entry = long_entries_[missed.slot];
-  if (entry.key == missed.key) {
-    std::memcpy(out, entry.ids, sizeof entry.ids);
-    remember_short(piece, bytes, out, entry.count);
-    return out + entry.count;
+// Has the model encode the pieces that the tables do not know: their ids go to their places in piece_ids_.
+void BpeEncoder::encode_unknown(const uint32_t* batch, uint32_t missed_count) {
+  jobs_.clear();
+  job_missed_.clear();
+  for (uint32_t i = 0; i < missed_count; i++) {
+    Missed& missed = missed_[i];
+    const uint32_t at = batch[missed.index], bytes = batch[missed.index + 1] - at;
+    missed.count = 0;
+    if (bytes <= max_long_bytes && long_entries_[missed.slot].key == long_key(blocks_.text() + at, bytes)) continue;
+    jobs_.push_back({at, bytes, 0});
+    job_missed_.push_back(i);
   }
-  const size_t count = model_->encode_piece(piece, bytes, out);
-  if (count <= std::size(entry.ids)) {
-    entry.key = missed.key;
-    entry.count = static_cast<uint32_t>(count);
-    std::memcpy(entry.ids, out, count * sizeof *out);
+  model_->encode_pieces(blocks_.text(), jobs_.data(), jobs_.size(), piece_ids_.data());
+  for (size_t i = 0; i < jobs_.size(); i++) missed_[job_missed_[i]].count = jobs_[i].count;
+}
+
+void BpeEncoder::remember_unknown() {
+  for (size_t i = 0; i < jobs_.size(); i++) {
+    const PieceJob& job = jobs_[i];
+    if (job.bytes > max_long_bytes) continue;
+    const Missed& missed = missed_[job_missed_[i]];
+    const uint32_t* ids = &piece_ids_[job.at];
+    LongEntry& entry = long_entries_[missed.slot];
+    if (job.count <= std::size(entry.ids)) {
+      entry.key = long_key(blocks_.text() + job.at, job.bytes);
+      entry.count = job.count;
+      std::memcpy(entry.ids, ids, job.count * sizeof *ids);
+    }
+    remember_short(blocks_.text() + job.at, job.bytes, ids, job.count);
   }
-  remember_short(piece, bytes, out, count);
-  return out + count;
 }
 
 void BpeEncoder::encode_block() {
   const uint8_t* text = blocks_.text();
   const uint32_t* starts = blocks_.starts();
   const size_t needed = blocks_.bytes() + 16;  // a piece has at most as many ids as bytes; writes may go past by 7
-  if (block_ids_.size() < needed) block_ids_.resize(needed);
+  if (block_ids_.size() < needed) {
+    block_ids_.resize(needed);
+    piece_ids_.resize(needed);
+  }
   uint32_t* out = block_ids_.data();
   for (size_t first = 0; first < blocks_.pieces(); first += batch_pieces) {
     const uint32_t count = static_cast<uint32_t>(std::min<size_t>(batch_pieces, blocks_.pieces() - first));
@@ -101,14 +119,15 @@ void BpeEncoder::encode_block() {
       Missed& missed = missed_[i];
       const uint32_t bytes = batch[missed.index + 1] - batch[missed.index];
       if (bytes > max_long_bytes) continue;
-      missed.key = long_key(text + batch[missed.index], bytes);
-      const auto& words = missed.key.words;
+      const LongKey key = long_key(text + batch[missed.index], bytes);
+      const auto& words = key.words;
       uint64_t hash = words[0] * 0x9E3779B97F4A7C15u;
       hash = (hash ^ hash >> 32 ^ words[1]) * 0xC2B2AE3D27D4EB4Fu;
       hash ^= (words[2] ^ (words[3] << 29 | words[3] >> 35)) * 0x165667B19E3779F9u;
       missed.slot = static_cast<uint32_t>((hash ^ hash >> 29) * 0x9E3779B97F4A7C15u >> (64 - long_bits));
       __builtin_prefetch(&long_entries_[missed.slot]);
     }
+    encode_unknown(batch, missed_count);
     uint32_t next = 0;
     for (uint32_t i = 0; i <= missed_count; i++) {
       const uint32_t stop = i < missed_count ? missed_[i].index : count;
@@ -117,9 +136,19 @@ void BpeEncoder::encode_block() {
         out += 1 + (out[1] != none);
       }
       if (i == missed_count) break;
-      out = encode_missed(missed_[i], text + batch[next], batch[next + 1] - batch[next], out);
+      const Missed& missed = missed_[i];
+      if (missed.count == 0) {
+        const LongEntry& entry = long_entries_[missed.slot];
+        std::memcpy(out, entry.ids, sizeof entry.ids);
+        remember_short(text + batch[next], batch[next + 1] - batch[next], out, entry.count);
+        out += entry.count;
+      } else {
+        std::memcpy(out, &piece_ids_[batch[next]], missed.count * sizeof *out);
+        out += missed.count;
+      }
       next++;
     }
+    remember_unknown();
   }
   block_id_count_ = static_cast<size_t>(out - block_ids_.data());
 }

@@ -25,7 +25,7 @@ class BpeEncoder : public TextEncoder {
 
  private:
   static constexpr uint32_t none = UINT32_MAX;
-  static constexpr uint32_t batch_pieces = 512;
+  static constexpr uint32_t batch_pieces = 4096;
   // Most pieces: up to 7 bytes and 2 ids. Direct mapped, sized for the second-level cache.
   struct alignas(16) ShortEntry {
     uint64_t key = 0;  // the bytes, their number on top
@@ -48,11 +48,12 @@ class BpeEncoder : public TextEncoder {
   // A piece of the batch that the short entries do not know.
   struct Missed {
     uint32_t index, slot;
-    LongKey key;
+    uint32_t count;  // of its ids, at its place in piece_ids_; 0: the long entry has them
   };
 
   void encode_block();
-  uint32_t* encode_missed(const Missed& missed, const uint8_t* piece, uint32_t bytes, uint32_t* out);
+  void encode_unknown(const uint32_t* batch, uint32_t missed_count);
+  void remember_unknown();
   void remember_short(const uint8_t* piece, uint32_t bytes, const uint32_t* ids, size_t count);
   static uint64_t short_key(const uint8_t* piece, uint32_t bytes);
   static LongKey long_key(const uint8_t* piece, uint32_t bytes);
@@ -65,8 +66,11 @@ class BpeEncoder : public TextEncoder {
     void operator()(void* memory) const;
   };
   std::unique_ptr<LongEntry[], Free> long_entries_;
-  uint64_t found_[batch_pieces];  // first and second id of each piece of the batch, as in ShortEntry
+  std::vector<uint64_t> found_;  // first and second id of each piece of the batch, as in ShortEntry
   std::vector<Missed> missed_;
+  std::vector<PieceJob> jobs_;        // those of them that the long entries do not know either
+  std::vector<uint32_t> job_missed_;  // their places in missed_
+  std::vector<uint32_t> piece_ids_;
   std::vector<uint32_t> block_ids_;
   size_t block_id_count_ = 0;
   uint64_t words_ = 0;

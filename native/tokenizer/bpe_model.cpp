@@ -88,15 +88,23 @@ void BpeModel::collect_whole_words() {
   }
 }
 
-size_t BpeModel::encode_piece(const uint8_t* piece, size_t bytes, uint32_t* ids) const {
-  if (!whole_words_.empty()) {
-    const auto found = whole_words_.find(std::string(reinterpret_cast<const char*>(piece), bytes));
-    if (found != whole_words_.end()) {
-      ids[0] = found->second;
-      return 1;
+void BpeModel::encode_pieces(const uint8_t* text, PieceJob* jobs, size_t count, uint32_t* ids,
+                             TrieEncoder encoder) const {
+  if (!encoder) encoder = fastest_trie_encoder();
+  if (trie_ && whole_words_.empty()) return encoder(trie_->tables(), text, jobs, count, ids);
+  for (size_t i = 0; i < count; i++) {
+    PieceJob& job = jobs[i];
+    const std::string_view piece(reinterpret_cast<const char*>(text) + job.at, job.bytes);
+    const auto whole_word = whole_words_.find(std::string(piece));
+    if (whole_word != whole_words_.end()) {
+      ids[job.at] = whole_word->second;
+      job.count = 1;
+    } else if (trie_) {
+      encode_pieces_scalar(trie_->tables(), text, &job, 1, ids);
+    } else {
+      job.count = static_cast<uint32_t>(merge_piece(text + job.at, job.bytes, ids + job.at));
     }
   }
-  return trie_ ? trie_->encode(piece, bytes, ids) : merge_piece(piece, bytes, ids);
 }
 
 size_t BpeModel::merge_piece(const uint8_t* piece, size_t bytes, uint32_t* ids) const {

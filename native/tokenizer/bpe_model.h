@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tokenizer/tokenizer_model.h"
+#include "tokenizer/trie_tables.h"
 
 namespace aot {
 
@@ -56,10 +57,13 @@ class BpeModel : public TokenizerModel {
   std::unique_ptr<TextEncoder> make_encoder() const override;
   CutAt cut_at() const override { return CutAt::pieces; }
 
-  // Ids of one piece of the pre-tokenizer, in time linear in its length. `ids` has room for `bytes` of them; returns
-  // how many there are. Reads nothing past the piece.
-  size_t encode_piece(const uint8_t* piece, size_t bytes, uint32_t* ids) const;
-  // The same by applying merges, the lowest rank first, leftmost first: the definition.
+  // Encodes pieces of the pre-tokenizer, in time linear in their lengths: the ids of each go to ids + at, which has
+  // room for one a byte, and their number to its count. May read 4 bytes past a piece. With `encoder`: by that one, not
+  // the fastest.
+  void encode_pieces(const uint8_t* text, PieceJob* jobs, size_t count, uint32_t* ids,
+                     TrieEncoder encoder = nullptr) const;
+  // Ids of one piece by applying merges, the lowest rank first, leftmost first: the definition. `ids` has room for
+  // `bytes` of them; returns how many there are.
   size_t merge_piece(const uint8_t* piece, size_t bytes, uint32_t* ids) const;
 
  private:

@@ -29,6 +29,28 @@ struct Large {
   using Weight = uint64_t;
 };
 
+struct SortedWord {
+  bool once;
+  uint64_t start;  // its first 8 bytes, as a number that orders as they do
+  uint64_t count;
+  std::string_view bytes;
+};
+
+// Words that occur more than once come first. In both parts, words that start alike stand together, so that the places
+// of a pair lie close to each other.
+std::vector<SortedWord> sort_words(const WordCounts& words) {
+  std::vector<SortedWord> sorted;
+  sorted.reserve(words.words());
+  words.each([&](std::string_view word, uint64_t count) {
+    uint64_t start = 0;
+    for (size_t i = 0; i < 8; i++) start = start << 8 | (i < word.size() ? static_cast<uint8_t>(word[i]) : 0);
+    sorted.push_back({count == 1, start, count, word});
+  });
+  std::sort(sorted.begin(), sorted.end(),
+            [](const SortedWord& a, const SortedWord& b) { return a.once != b.once ? b.once : a.start < b.start; });
+  return sorted;
+}
+
 // The distinct words lie one after the other in `symbols_`, a symbol a byte, 0 between words. A token covers its bytes:
 // its id stands at the first and the last of them, `inside` between.
 //
@@ -66,9 +88,12 @@ class Trainer {
     size_t size() const { return used_; }
     const std::vector<PairEntry>& entries() const { return entries_; }
 
+    void prefetch(uint64_t key) const { __builtin_prefetch(&entries_[first_slot(key)]); }
+
    private:
+    size_t first_slot(uint64_t key) const { return key * 0x9E3779B97F4A7C15u >> 24 & (entries_.size() - 1); }
     size_t slot(uint64_t key) const {
-      size_t at = key * 0x9E3779B97F4A7C15u >> 24 & (entries_.size() - 1);
+      size_t at = first_slot(key);
       while (entries_[at].key && entries_[at].key != key) at = (at + 1) & (entries_.size() - 1);
       return at;
     }
@@ -93,7 +118,7 @@ class Trainer {
   uint64_t weight(size_t position) const { return position < weights_.size() ? weights_[position] : 1; }
   template <class Visit>
   void each_pair(Visit visit) const;
-  void scan();
+  void scan(bool merged);
   void apply(PairEntry& pair, uint32_t new_id);
   void track_new_pair(Neighbour& neighbour, uint64_t old_key, uint64_t new_key);
 
@@ -142,13 +167,10 @@ Trainer<Sizes>::Trainer(const WordCounts& words, uint64_t bytes, uint32_t vocab_
   symbols_.reserve(bytes + words.words() + 2);
   symbols_.push_back(0);
   weights_.push_back(0);
-  for (const bool repeated : {true, false}) {
-    words.each([&](std::string_view word, uint64_t count) {
-      if ((count > 1) != repeated) return;
-      for (const char byte : word) symbols_.push_back(id_of_byte[static_cast<uint8_t>(byte)]);
-      symbols_.push_back(0);
-      if (repeated) weights_.resize(symbols_.size(), static_cast<Weight>(count));
-    });
+  for (const SortedWord& word : sort_words(words)) {
+    for (const char byte : word.bytes) symbols_.push_back(id_of_byte[static_cast<uint8_t>(byte)]);
+    symbols_.push_back(0);
+    if (word.count > 1) weights_.resize(symbols_.size(), static_cast<Weight>(word.count));
   }
   symbols_.push_back(0);
 }
@@ -165,30 +187,31 @@ void Trainer<Sizes>::each_pair(Visit visit) const {
   }
 }
 
-// Fills pairs_, positions_ and queue_ with the pairs that reach the threshold.
+// Fills pairs_, positions_ and queue_ with the pairs that reach the threshold. `merged`: whether symbols were merged.
 template <class Sizes>
-void Trainer<Sizes>::scan() {
+void Trainer<Sizes>::scan(bool merged) {
   pairs_ = PairMap();
   positions_.clear();
   queue_ = {};
   PairMap candidates;
-  {
-    // A first pass over counters that several pairs share sorts out most of the rare ones.
-    std::vector<uint32_t> shared_counts(1 << 22);
-    const auto shared = [&](uint64_t key) -> uint32_t& { return shared_counts[key * 0xC2B2AE3D27D4EB4Fu >> 42]; };
-    const uint64_t most = std::numeric_limits<uint32_t>::max();
+  // A first pass over counters that several pairs share sorts out most of the rare ones; without merges there are few.
+  std::vector<uint16_t> shared_counts(merged ? 1 << 22 : 0);
+  const auto shared = [&](uint64_t key) -> uint16_t& { return shared_counts[key * 0xC2B2AE3D27D4EB4Fu >> 42]; };
+  const uint64_t most = std::numeric_limits<uint16_t>::max();
+  if (merged) {
     each_pair([&](uint64_t key, size_t position) {
-      uint32_t& count = shared(key);
-      count = static_cast<uint32_t>(std::min(count + std::min(weight(position), most), most));
-    });
-    const uint32_t enough = static_cast<uint32_t>(std::min(threshold_, most));
-    each_pair([&](uint64_t key, size_t position) {
-      if (shared(key) < enough) return;
-      PairEntry& entry = candidates.get(key);
-      entry.count += weight(position);
-      entry.positions++;
+      uint16_t& count = shared(key);
+      count = static_cast<uint16_t>(std::min(count + std::min(weight(position), most), most));
     });
   }
+  const uint64_t enough = std::min(threshold_, most);
+  each_pair([&](uint64_t key, size_t position) {
+    if (merged && shared(key) < enough) return;
+    PairEntry& entry = candidates.get(key);
+    entry.count += weight(position);
+    entry.positions++;
+  });
+  shared_counts = {};
   uint64_t next = 0;
   for (const PairEntry& candidate : candidates.entries()) {
     if (!candidate.key || candidate.count < threshold_) continue;
@@ -208,7 +231,7 @@ void Trainer<Sizes>::scan() {
 template <class Sizes>
 std::vector<Pair> Trainer<Sizes>::run(const std::atomic<bool>* stop) {
   std::vector<Pair> merges;
-  scan();
+  scan(false);
   size_t most_positions = std::max<size_t>(positions_.size() * 2, 1 << 20);
   for (uint32_t new_id = first_merged_id; new_id < vocab_size_;) {
     if (stop && stop->load(std::memory_order_relaxed)) {
@@ -217,7 +240,7 @@ std::vector<Pair> Trainer<Sizes>::run(const std::atomic<bool>* stop) {
     if (queue_.empty()) {
       if (threshold_ == 1) break;
       threshold_ = std::max<uint64_t>(1, threshold_ / 4);
-      scan();
+      scan(true);
       most_positions = std::max(most_positions, positions_.size() * 2);
       continue;
     }
@@ -231,7 +254,7 @@ std::vector<Pair> Trainer<Sizes>::run(const std::atomic<bool>* stop) {
     merges.push_back({static_cast<uint32_t>(top.key >> 32), static_cast<uint32_t>(top.key)});
     apply(pair, new_id++);
     if (positions_.size() > most_positions) {  // slices of merged pairs are dead weight
-      scan();
+      scan(true);
       most_positions = std::max(most_positions, positions_.size() * 2);
     }
   }
@@ -252,8 +275,28 @@ void Trainer<Sizes>::apply(PairEntry& pair, uint32_t new_id) {
   const Position* positions = &positions_[pair.first];
   const uint64_t count = pair.positions;
   pair.count = 0;
-  constexpr uint64_t ahead = 16;
+  constexpr uint64_t ahead = 16, portion = 512;
+  size_t looked_at = 0;  // of merged_
+  const auto look_at_neighbours = [&](size_t end) {
+    for (; looked_at < end; looked_at++) {
+      const size_t at = merged_[looked_at];
+      const Symbol before = symbols_[at - 1], after = symbols_[at + length];
+      left_of_.push_back(before);
+      right_of_.push_back(after);
+      if (before) {
+        if (left_[before].positions++ == 0) left_ids_.push_back(before);
+        left_[before].count += weight(at);
+      }
+      if (after && after != merged_symbol) {  // two new tokens side by side count once, from the right one
+        if (right_[after].positions++ == 0) right_ids_.push_back(after);
+        right_[after].count += weight(at);
+      }
+    }
+  };
+  // Positions ascend. So the neighbours of all that are merged but the last are what they will be, and are looked at
+  // while they are still in the cache.
   for (uint64_t i = 0; i < count; i++) {
+    if (i % portion == 0 && !merged_.empty()) look_at_neighbours(merged_.size() - 1);
     if (i + ahead < count) {
       __builtin_prefetch(&symbols_[positions[i + ahead]], 1);
       if (positions[i + ahead] < weights_.size()) __builtin_prefetch(&weights_[positions[i + ahead]]);
@@ -266,24 +309,19 @@ void Trainer<Sizes>::apply(PairEntry& pair, uint32_t new_id) {
     symbols_[at + length - 1] = merged_symbol;
     merged_.push_back(static_cast<Position>(at));
   }
-  for (const size_t at : merged_) {
-    const Symbol before = symbols_[at - 1], after = symbols_[at + length];
-    left_of_.push_back(before);
-    right_of_.push_back(after);
-    if (before) {
-      if (left_[before].positions++ == 0) left_ids_.push_back(before);
-      left_[before].count += weight(at);
-    }
-    if (after && after != merged_symbol) {  // two new tokens side by side count once, from the right one
-      if (right_[after].positions++ == 0) right_ids_.push_back(after);
-      right_[after].count += weight(at);
-    }
-  }
-  for (const uint32_t id : left_ids_) {
+  look_at_neighbours(merged_.size());
+  constexpr size_t keys_ahead = 8;
+  for (size_t i = 0; i < left_ids_.size(); i++) {
+    if (i + keys_ahead < left_ids_.size()) pairs_.prefetch(key_of(left_ids_[i + keys_ahead], left));
+    const uint32_t id = left_ids_[i];
     const uint64_t old_key = id == new_id ? key_of(right, left) : key_of(id, left);
     track_new_pair(left_[id], old_key, key_of(id, new_id));
   }
-  for (const uint32_t id : right_ids_) track_new_pair(right_[id], key_of(right, id), key_of(new_id, id));
+  for (size_t i = 0; i < right_ids_.size(); i++) {
+    if (i + keys_ahead < right_ids_.size()) pairs_.prefetch(key_of(right, right_ids_[i + keys_ahead]));
+    const uint32_t id = right_ids_[i];
+    track_new_pair(right_[id], key_of(right, id), key_of(new_id, id));
+  }
   for (size_t i = 0; i < merged_.size(); i++) {
     const Symbol before = left_of_[i], after = right_of_[i];
     if (before && left_[before].next_position != not_tracked) {

@@ -7,16 +7,10 @@
 #include "tokenizer/pretokenize_simd.h"
 #include "tokenizer/unicode_classes.h"
 #include "tokenizer/utf8.h"
+#include "tokenizer/vector_isa.h"
 
 namespace aot {
 namespace {
-
-Pretokenizer fastest() {
-  for (const char* name : {"avx512", "avx2"}) {
-    if (Pretokenizer pretokenizer = pretokenizer_named(name)) return pretokenizer;
-  }
-  return pretokenize_scalar;
-}
 
 // Where the last character that ends at or before `end` starts; its lead byte is in the view.
 size_t previous_character(std::string_view text, size_t end) {
@@ -64,7 +58,7 @@ size_t pretokenize_scalar(const uint8_t* text, size_t bytes, uint32_t* starts) {
 }
 
 size_t pretokenize(const uint8_t* text, size_t bytes, uint32_t* starts) {
-  static const Pretokenizer implementation = fastest();
+  static const Pretokenizer implementation = best_of_isa(pretokenizer_named);
   return implementation(text, bytes, starts);
 }
 

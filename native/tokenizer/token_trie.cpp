@@ -1,10 +1,12 @@
 #include "tokenizer/token_trie.h"
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
 #include <numeric>
 #include <queue>
 #include <string_view>
+
+#include "tokenizer/vector_isa.h"
 
 namespace aot {
 namespace {
@@ -36,8 +38,36 @@ std::vector<Merge> between_symbols(const std::vector<Merge>& merges, const uint3
 }  // namespace
 
 TokenTrie::TokenTrie(const std::vector<Merge>& merges, const uint32_t (&byte_ids)[256])
-    : ids_(byte_ids, byte_ids + 256), merge_table_(merges) {
-  for (uint32_t byte = 0; byte < 256; byte++) symbols_.push_back({byte, byte, none, 1});
+    : ids_(byte_ids, byte_ids + 256) {
+  for (uint32_t byte = 0; byte < 256; byte++) {
+    symbols_.push_back({byte, byte, none, 1});
+  }
+  // A word of 32 bits for every two merges leaves 1 of 100 other pairs to be looked for in vain.
+  filter_.resize(std::bit_ceil(merges.size() / 2 + 2));
+  merges_.resize(std::bit_ceil(merges.size() * 2 + 2));
+  tables_.filter_shift = 32 - std::countr_zero(filter_.size());
+  tables_.merge_shift = 64 - std::countr_zero(merges_.size());
+  for (const Merge& merge : merges) {
+    const uint32_t hash = TrieTables::hash(merge.left, merge.right);
+    filter_[hash >> tables_.filter_shift] |= TrieTables::filter_bits(hash);
+    uint32_t slot = tables_.merge_slot(merge.left, merge.right);
+    while (merges_[slot] != 0) slot = (slot + 1) & (static_cast<uint32_t>(merges_.size()) - 1);
+    merges_[slot] = merge.result;
+    const uint32_t length = symbols_[merge.left].length + symbols_[merge.right].length;
+    symbols_.push_back({merge.left, merge.right, none, length});
+  }
+  set_tables();
+}
+
+// To be called when vectors have moved.
+void TokenTrie::set_tables() {
+  tables_.nodes = nodes_.data();
+  tables_.longest = longest_.data();
+  tables_.second = second_.data();
+  tables_.symbols = symbols_.data();
+  tables_.ids = ids_.data();
+  tables_.filter = filter_.data();
+  tables_.merges = merges_.data();
 }
 
 std::unique_ptr<const TokenTrie> TokenTrie::build(const std::vector<Merge>& merges, const uint32_t (&byte_ids)[256],
@@ -47,15 +77,19 @@ std::unique_ptr<const TokenTrie> TokenTrie::build(const std::vector<Merge>& merg
   std::unique_ptr<TokenTrie> trie(new TokenTrie(symbol_merges, byte_ids));
   for (const Merge& merge : merges) trie->ids_.push_back(merge.result);
   if (!trie->add_merges(symbol_merges, token_bytes) || !trie->build_nodes(token_bytes)) return nullptr;
+  trie->set_tables();
+  const std::vector<uint32_t>& ids = trie->ids_;
+  const auto out_of_order = [](uint32_t id, uint32_t following) { return id + 1 != following; };
+  if (ids.size() > 256 && std::adjacent_find(ids.begin() + 256, ids.end(), out_of_order) == ids.end()) {
+    trie->tables_.merged_id = ids[256];
+  }
   return trie;
 }
 
 bool TokenTrie::add_merges(const std::vector<Merge>& merges, const std::vector<std::string>& token_bytes) {
   for (const Merge& merge : merges) {
-    const uint32_t length = symbols_[merge.left].length + symbols_[merge.right].length;
-    if (token_bytes[ids_[merge.result]].size() != length) return false;
-    symbols_.push_back({merge.left, merge.right, none, length});
-    if (!compatible(merge.left, merge.right, merge.result)) return false;
+    if (token_bytes[ids_[merge.result]].size() != symbols_[merge.result].length) return false;
+    if (!tables_.compatible(merge.left, merge.right, merge.result)) return false;
   }
   return true;
 }
@@ -116,8 +150,11 @@ bool TokenTrie::build_nodes(const std::vector<std::string>& token_bytes) {
   base_used_ = {};
   free_ = {};
   second_.assign(1 << 16, 0);
+  set_tables();
   for (uint32_t first = 0; first < 256; first++) {
-    for (uint32_t second = 0; second < 256; second++) second_[first | second << 8] = step(step(0, first), second);
+    for (uint32_t second = 0; second < 256; second++) {
+      second_[first | second << 8] = tables_.step(tables_.step(0, first), second);
+    }
   }
   return true;
 }
@@ -143,75 +180,18 @@ uint32_t TokenTrie::find_base(const std::vector<uint8_t>& labels) {
   return first ^ labels[0];
 }
 
-uint32_t TokenTrie::merged(uint32_t left, uint32_t right) const {
-  const MergeTable::Entry* entry = merge_table_.find(left, right);
-  return entry ? entry->result : none;
+TrieEncoder trie_encoder_named(std::string_view name) {
+  if (name == "scalar") return encode_pieces_scalar;
+#if defined(__x86_64__)
+  if (name == "avx2" && __builtin_cpu_supports("avx2")) return encode_pieces_avx2;
+  if (name == "avx512" && __builtin_cpu_supports("avx512bw")) return encode_pieces_avx512;
+#endif
+  return nullptr;
 }
 
-bool TokenTrie::compatible(uint32_t left, uint32_t right, uint32_t limit) const {
-  // Undo the later of the two tokens' merges, until both are bytes: at each stage a merge across the boundary would
-  // have come first if its rank is below that of the merge just undone.
-  for (;;) {
-    if (merged(left, right) < limit) return false;
-    if (left > right) {
-      limit = left;
-      left = symbols_[left].right;
-      if (left != limit) continue;
-      limit = right + 1;
-      right = symbols_[right].left;
-      if (right + 1 == limit) return true;
-    } else {
-      limit = right + 1;
-      right = symbols_[right].left;
-      if (right + 1 != limit) continue;
-      limit = left;
-      left = symbols_[left].right;
-      if (left == limit) return true;
-    }
-  }
-}
-
-uint32_t TokenTrie::longest(const uint8_t* text, const uint8_t* end) const {
-  uint32_t node = end - text >= 2 ? second_[text[0] | uint32_t{text[1]} << 8] : 0;
-  if (node == 0) return *text;  // the byte's own symbol
-  for (text += 2; text < end; text++) {
-    const uint32_t child = step(node, *text);
-    if (child == 0) break;
-    node = child;
-  }
-  return longest_[node];
-}
-
-size_t TokenTrie::encode(const uint8_t* piece, size_t bytes, uint32_t* ids) const {
-  uint64_t small[17];
-  static thread_local std::vector<uint64_t> large;
-  uint64_t* dead_end = small;  // by position: no encoding passes here
-  if (bytes < 64 * 16) {
-    std::memset(small, 0, 8 * (bytes / 64 + 1));
-  } else {
-    large.assign(bytes / 64 + 1, 0);
-    dead_end = large.data();
-  }
-  const uint8_t* end = piece + bytes;
-  size_t position = 0, count = 0;
-  uint32_t symbol = longest(piece, end);
-  for (;;) {
-    const size_t next = position + symbols_[symbol].length;
-    if (!(dead_end[next >> 6] >> (next & 63) & 1) && (count == 0 || compatible(ids[count - 1], symbol, none))) {
-      ids[count++] = symbol;
-      position = next;
-      if (position == bytes) break;
-      symbol = longest(piece + position, end);
-    } else if (symbols_[symbol].prefix != none) {
-      symbol = symbols_[symbol].prefix;
-    } else {
-      dead_end[position >> 6] |= uint64_t{1} << (position & 63);
-      symbol = ids[--count];
-      position -= symbols_[symbol].length;
-    }
-  }
-  for (size_t i = 0; i < count; i++) ids[i] = ids_[ids[i]];
-  return count;
+TrieEncoder fastest_trie_encoder() {
+  static const TrieEncoder fastest = best_of_isa(trie_encoder_named);
+  return fastest;
 }
 
 }  // namespace aot

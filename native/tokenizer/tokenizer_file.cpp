@@ -57,6 +57,8 @@ json TokenizerFile::read_json() const {
     root = json::parse(text);
   } catch (const json::parse_error& error) {
     damaged("not valid JSON (at byte " + std::to_string(error.byte) + " of " + std::to_string(text.size()) + ")");
+  } catch (const json::out_of_range&) {
+    damaged("a number is too large");
   }
   if (!root.is_object()) damaged("not a JSON object");
   return root;

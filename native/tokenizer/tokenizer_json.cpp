@@ -250,14 +250,17 @@ std::shared_ptr<const TokenizerModel> load_vocab_and_merges(const std::string& f
     builder.add(std::move(token));
   };
   const json special_json = special.exists() ? special.read_json() : json::object();
+  const auto add_special = [&](const json& object) {
+    AddedToken token = added_token_of(special, object);
+    token.special = true;
+    token.normalized = object.is_object() && flag(special, object, "normalized", false);
+    add(std::move(token));
+  };
   for (const auto& [role, value] : special_json.items()) {
-    if (value.is_null()) continue;
-    const json objects = value.is_array() ? value : json::array({value});
-    for (const json& object : objects) {
-      AddedToken token = added_token_of(special, object);
-      token.special = true;
-      token.normalized = object.is_object() && flag(special, object, "normalized", false);
-      add(std::move(token));
+    if (value.is_array()) {
+      for (const json& object : value) add_special(object);
+    } else if (!value.is_null()) {
+      add_special(value);
     }
   }
   for (const auto& [content, id] : added_ids) add({.id = id, .content = content, .special = false, .normalized = true});

@@ -17,8 +17,9 @@ inline constexpr const char* every_character = "[\\s\\S]";
 std::shared_ptr<const TokenizerModel> load_tokenizer(const std::string& folder);
 
 // Writes the folder, made if need be: of BPE vocab.json, merges.txt and, where tokens were added, added_tokens.json;
-// special_tokens_map.json, tokenizer_config.json, and last tokenizer.json, with merges as "a b", in the bytes of
-// Python's json.dumps(..., ensure_ascii=False, indent=2). Files of another tokenizer that it does not replace go.
+// special_tokens_map.json, tokenizer_config.json, and last tokenizer.json, with merges as "a b" (as ["a", "b"]
+// where a token holds white space; merges.txt leaves such a merge out), in the bytes of Python's json.dumps(...,
+// ensure_ascii=False, indent=2). Files of another tokenizer that it does not replace go.
 void save_tokenizer(const TokenizerModel& model, const std::string& folder);
 
 }  // namespace aot

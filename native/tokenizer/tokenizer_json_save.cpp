@@ -73,6 +73,14 @@ std::string tokenizer_json_start(const TokenizerParts& parts, const ordered_json
   return text;
 }
 
+// Whether "left right" can be read again. Only tokens outside the byte alphabet hold white space, which no text is
+// merged to; a file from elsewhere may have them.
+bool fits_a_line(const BpeParts& parts, const Merge& merge) {
+  constexpr const char* white = " \n\r";
+  return parts.vocabulary[merge.left].find_first_of(white) == std::string::npos &&
+         parts.vocabulary[merge.right].find_first_of(white) == std::string::npos;
+}
+
 std::string tokenizer_json(const BpeParts& parts) {
   ordered_json model = {{"type", "BPE"},
                         {"dropout", nullptr},
@@ -85,10 +93,17 @@ std::string tokenizer_json(const BpeParts& parts) {
   std::string text =
       tokenizer_json_start(parts, byte_level(false, true), byte_level(true, false), byte_level(true, true), model);
   text += "    \"merges\": [";
+  const bool as_pairs = !std::all_of(parts.merges.begin(), parts.merges.end(),
+                                     [&](const Merge& merge) { return fits_a_line(parts, merge); });
   for (size_t rank = 0; rank < parts.merges.size(); rank++) {
-    const Merge& merge = parts.merges[rank];
+    const std::string &left = parts.vocabulary[parts.merges[rank].left],
+                      &right = parts.vocabulary[parts.merges[rank].right];
     text += rank == 0 ? "\n      " : ",\n      ";
-    text += in_quotes(parts.vocabulary[merge.left] + " " + parts.vocabulary[merge.right]);
+    if (as_pairs) {
+      text += "[\n        " + in_quotes(left) + ",\n        " + in_quotes(right) + "\n      ]";
+    } else {
+      text += in_quotes(left + " " + right);
+    }
   }
   text += parts.merges.empty() ? "]\n  }\n}" : "\n    ]\n  }\n}";
   return text;
@@ -97,6 +112,7 @@ std::string tokenizer_json(const BpeParts& parts) {
 std::string merges_text(const BpeParts& parts) {
   std::string text = "#version: 0.2\n";
   for (const Merge& merge : parts.merges) {
+    if (!fits_a_line(parts, merge)) continue;
     text += parts.vocabulary[merge.left] + " " + parts.vocabulary[merge.right] + "\n";
   }
   return text;

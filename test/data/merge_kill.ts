@@ -34,7 +34,7 @@ export async function mergeInChild(
 /** Kills merges of one text until `kills` were killed; each one that ends has the right bytes, whatever went before. */
 export async function killMerges(t: ExecutionContext, kills: number, seed: number): Promise<void> {
   const folder = makeFolder(t)
-  const parts = partsOf(Array.from({ length: 120 }, (_, i) => (i * 977) % 5000))
+  const parts = partsOf(Array.from({ length: 40 }, (_, i) => (i * 977) % 5000))
   const { path } = await writeText(folder, 'text', parts, 'uint16')
   const whole = join(folder, 'whole.h5')
   await writeTokens(whole, Int32Array.from(parts.flatMap((part) => [...part])), 'uint16')

@@ -5,6 +5,7 @@ import { amx } from './mutations_amx.js'
 import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
 import { recurrent } from './mutations_recurrent.js'
+import { shards } from './mutations_shards.js'
 import { tokenize } from './mutations_tokenize.js'
 import { units } from './mutations_units.js'
 
@@ -38,6 +39,16 @@ const tokenizer = [
     'the error about a foreign id does not say where foreign ids come from',
     ' +\n                                ": the ids come from another tokenizer");',
     ');',
+  ]),
+  ...inFile('native/tokenizer/tokenizer_file.cpp', 'tokenizer/files', [
+    'a number past the range of doubles is no fault of the file',
+    'damaged("a number is too large");',
+    'throw;',
+  ]),
+  ...inFile('native/tokenizer/tokenizer_json_save.cpp', 'tokenizer/files', [
+    'merges of tokens with white space are written in one string',
+    'if (as_pairs) {',
+    'if (as_pairs && rank > parts.merges.size()) {',
   ]),
   ...inFile('native/tokenizer/utf8.cpp', 'tokenizer/encoder', [
     'each byte of a cut character is decoded to a mark of its own',
@@ -548,6 +559,7 @@ export const mutations: readonly Mutation[] = [
   ...data,
   ...ops,
   ...recurrent,
+  ...shards,
   ...units,
   ...amx,
   ...cuda,

@@ -263,11 +263,39 @@ test('a broken tokenizer.json gives one clear line', async (t) => {
       await writeFile(path, text)
       expectMessage(`not a JSON object${damaged}`)
     }
+    await writeFile(path, original.replace('"!": 1', '"!": 1e400'))
+    expectMessage(`a number is too large${damaged}`)
     for (const content of [Buffer.from([0xff, 0xfe, 0, 1]), '{"a":\n"\xff"', '['.repeat(200_000)]) {
       await writeFile(path, content)
       const error = t.throws(() => native.Tokenizer.load(folder), { code: 'AOT_DATA' })
       t.regex(error?.message ?? '', /^\S+: not valid JSON \(at byte \d+ of \d+\)[^\n]*$/)
     }
+  })
+})
+
+test('lists in lists in special_tokens_map.json are a fault, however deep', async (t) => {
+  await inFolder(async (folder) => {
+    await rm(join(folder, 'tokenizer.json'))
+    const [open, close] = ['['.repeat(400_000), ']'.repeat(400_000)]
+    await writeFile(join(folder, 'special_tokens_map.json'), `{"pad_token":${open}${close}}`)
+    t.throws(() => native.Tokenizer.load(folder), { code: 'AOT_DATA', message: /an added token has no "content"/ })
+  })
+})
+
+test('merges of tokens with white space are saved as they were', async (t) => {
+  await inFolder(async (folder) => {
+    const again = join(folder, 'again')
+    await editJson(folder, 'tokenizer.json', ({ model }) => {
+      Object.assign(model.vocab, { 'a b': 400, 'a b\nc': 401, '\nc': 402 })
+      model.merges = model.merges.map((merge: string) => merge.split(' '))
+      model.merges.splice(7, 0, ['a b', '\nc'])
+    })
+    await native.Tokenizer.load(folder).save(again)
+    t.deepEqual((await readJson(again, 'tokenizer.json')).model, (await readJson(folder, 'tokenizer.json')).model)
+    t.deepEqual(native.Tokenizer.load(again).encode(sample), native.Tokenizer.load(folder).encode(sample))
+    // The other form has no place for that merge, which no text needs.
+    await rm(join(again, 'tokenizer.json'))
+    t.deepEqual(native.Tokenizer.load(again).encode(sample), native.Tokenizer.load(folder).encode(sample))
   })
 })
 
