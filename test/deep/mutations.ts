@@ -4,6 +4,7 @@ import { inFile, type Mutation } from './mutation.js'
 import { amx } from './mutations_amx.js'
 import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
+import { encoder } from './mutations_encoder.js'
 import { recurrent } from './mutations_recurrent.js'
 import { shards } from './mutations_shards.js'
 import { tokenize } from './mutations_tokenize.js'
@@ -554,6 +555,7 @@ const front = [
 /** TypeScript first: these need no native build. */
 export const mutations: readonly Mutation[] = [
   ...tokenizer,
+  ...encoder,
   ...tokenize,
   ...text,
   ...data,
