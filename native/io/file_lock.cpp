@@ -63,7 +63,8 @@ bool FileLock::take(const std::string& path, bool shared, const std::string& bus
   fd_ = fd;
   // For people only: a failure to write it changes nothing about the lock.
   const std::string number = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(fd_, 0) == 0) [[maybe_unused]] const ssize_t written = ::pwrite(fd_, number.data(), number.size(), 0);
+  if (::ftruncate(fd_, 0) == 0) [[maybe_unused]]
+    const ssize_t written = ::pwrite(fd_, number.data(), number.size(), 0);
   return true;
 }
 
