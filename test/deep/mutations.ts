@@ -94,10 +94,10 @@ const text = [
     'ids_[code_point] : unknown_;',
     'ids_[code_point] : none;',
   ]),
-  ...inFile('native/tokenizer/tokenize_folder.cpp', 'tokenize/encode_files', [
+  ...inFile('native/tokenizer/encode_units.cpp', 'tokenize/encode_files', [
     'a vocabulary of 2^16 is written as int32',
-    'dtype = ids <= uint16_ids',
-    'dtype = ids < uint16_ids',
+    '<= uint16_ids ? TokenDType::uint16',
+    '< uint16_ids ? TokenDType::uint16',
   ]),
 ]
 
@@ -299,10 +299,10 @@ const engine = [
     'if (!std::isfinite(loss)) {',
     'if (false) {',
   ]),
-  ...inFile('native/io/file_lock.cpp', 'train/loop', [
+  ...inFile('ts/train/run.ts', 'train/loop', [
     'the error about a run in use does not say what to do',
-    '): wait for it to end, or give another --run-name");',
-    ')");',
+    '): wait for it to end, or give another --run-name`,',
+    ')`,',
   ]),
   ...inFile('native/models/gpt.cpp', 'engine/engine', [
     'the bound of in_proj is that of its own shape alone',
