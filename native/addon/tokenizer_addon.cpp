@@ -66,7 +66,8 @@ Napi::Value test_train(const Napi::CallbackInfo& info) {
     }
     from_texts.merge(from_words);
     const int64_t vocab_size = integer_argument(info[3], "vocabSize", 1, INT32_MAX);
-    return Napi::Value(TokenizerWrap::wrap(info.Env(), train_bpe(from_texts, static_cast<int>(vocab_size), nullptr)));
+    return Napi::Value(
+        TokenizerWrap::wrap(info.Env(), train_bpe(std::move(from_texts), static_cast<int>(vocab_size), nullptr)));
   });
 }
 

@@ -17,6 +17,15 @@ test('a folder is made with those above it, and taken away as far as it is empty
   t.true(existsSync(join(folder, 'a/kept.txt')))
 })
 
+test("several that make the same folders at once do not stand in each other's way", async (t) => {
+  const folder = temporaryFolder(t)
+  for (let round = 0; round < 50; round++) {
+    const path = join(folder, `${round}/a/b/c`)
+    await t.notThrowsAsync(Promise.all(Array.from({ length: 8 }, () => makeOutputFolder(path))))
+    t.true(existsSync(path))
+  }
+})
+
 test('where no folder can be, one line says so and nothing is left', async (t) => {
   const folder = temporaryFolder(t)
   writeFiles(folder, { file: '' })

@@ -13,6 +13,9 @@ import {
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { native } from '../../ts/native.js'
+import { lookAtInputs } from '../../ts/tokenize/inputs.js'
+import { encodeCorpus } from '../../ts/tokenize/shards.js'
+import { openTokenizer } from '../../ts/tokenize/tokenizers.js'
 import { after, endAt, entriesIn, outputOf, randomOf, startTokenize, writeCorpus } from './corpora.js'
 import { aotTokenize, encode, readTokens, temporaryFolder, train, writeFiles } from './support.js'
 
@@ -306,6 +309,40 @@ test('a full disk is one line; what is finished stays, and the run goes on later
   const ran = aotTokenize(folder, args)
   t.is(ran.status, 0, ran.stderr)
   t.regex(ran.stdout, /\nkept {8}4 units of an earlier run, verified\n/)
+})
+
+test('text that changes after the look at it ends the work, and is refused later', async (t) => {
+  const { folder, files, run, place } = await prepared(t, 40)
+  const tokenizer = openTokenizer(join(folder, 'tok'))
+  const options = { unitBytes: 4096, threads: 1, progress: 'quiet' as const }
+  const file = files[3] as string
+  const original = readFileSync(file)
+  const same = Buffer.from(original)
+  same[original.length - 1] = 0x62
+  for (const [name, changed] of Object.entries({
+    other: same,
+    grown: Buffer.concat([original, original]),
+    shrunk: original.subarray(9),
+  })) {
+    writeFileSync(file, original)
+    const inputs = await lookAtInputs(join(folder, 'c'))
+    writeFileSync(file, changed)
+    const out = join(folder, name, 'c.h5')
+    await t.throwsAsync(encodeCorpus(inputs, tokenizer, out, options), {
+      code: 'AOT_DATA',
+      message:
+        name === 'other'
+          ? /c\/d\.txt was changed while it was read: leave the text alone, and name another --out/
+          : /c\/d\.txt has changed: it has \d+ bytes and had \d+ when the work was planned/,
+    })
+    t.false(existsSync(out))
+    t.true(entriesIn(place(name).shards) > 0)
+  }
+  // What was encoded before the change is of another text.
+  writeFileSync(file, original)
+  t.is(run(...encodeArgs('grown')).status, 0)
+  t.deepEqual(readTokens(place('grown').out.concat('/c.h5')), readTokens(join(folder, 'whole/c.h5')))
+  t.regex(run(...encodeArgs('other')).stderr, /, and the text of .*c\/d\.txt is another by now: /)
 })
 
 test('one process at a time', async (t) => {

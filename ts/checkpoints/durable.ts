@@ -17,16 +17,21 @@ export function ioError(doing: string, path: string, error: unknown): AotError {
 
 /**
  * Makes a folder and those above it, all or none, and returns the new ones, the innermost first. Node's own recursive
- * mkdir never ends where a folder takes no entries, as /proc.
+ * mkdir never ends where a folder takes no entries, as /proc. `again`: its own second try.
  */
-export async function makeFolder(path: string): Promise<string[]> {
+export async function makeFolder(path: string, again = false): Promise<string[]> {
   try {
     await mkdir(path)
     return [path]
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST' && (await stat(path)).isDirectory()) return []
-    if (code !== 'ENOENT' || (await stat(dirname(path)).catch(() => null)) !== null) throw error
+    if (code !== 'ENOENT') throw error
+    if ((await stat(dirname(path)).catch(() => null)) !== null) {
+      // Others may have made the folder above since; where it was there, this fails again.
+      if (again) throw error
+      return makeFolder(path, true)
+    }
     const above = await makeFolder(dirname(path))
     try {
       return [...(await makeFolder(path)), ...above]
