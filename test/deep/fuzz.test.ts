@@ -23,7 +23,7 @@ interface Target {
 }
 
 const targets: Target[] = [
-  { name: 'pretokenize', runs: 40_000, coverage: 300, options: [text, '-max_len=2000'] },
+  { name: 'pretokenize', runs: 15_000, coverage: 300, options: [text, '-max_len=2000'] },
   { name: 'clean', runs: 100_000, coverage: 150, options: [text, '-max_len=1000'] },
   { name: 'encode', runs: 20_000, coverage: 700, options: [text, '-max_len=1000'] },
   { name: 'unit_cut', runs: 10_000, coverage: 1500, options: [text, '-max_len=400'] },
