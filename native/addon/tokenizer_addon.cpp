@@ -7,6 +7,7 @@
 
 #include "tokenizer/bpe_model.h"
 #include "tokenizer/bpe_trainer.h"
+#include "tokenizer/plain_text.h"
 #include "tokenizer/pretokenize.h"
 #include "tokenizer/token_trie.h"
 #include "tokenizer/tokenizer_json.h"
@@ -44,6 +45,15 @@ Napi::Value test_pretokenize(const Napi::CallbackInfo& info) {
   Napi::Uint32Array result = Napi::Uint32Array::New(info.Env(), pieces);
   std::copy_n(starts.data(), pieces, result.Data());
   return result;
+}
+
+// plainEnd(bytes: Uint8Array, implementation) -> number, or null without that implementation.
+Napi::Value test_plain_end(const Napi::CallbackInfo& info) {
+  const Napi::Uint8Array bytes = info[0].As<Napi::Uint8Array>();
+  const PlainEnd plain_end = plain_end_named(string_argument(info[1], "implementation"));
+  if (!plain_end) return info.Env().Null();
+  const uint8_t* result = plain_end(bytes.Data(), bytes.Data() + bytes.ByteLength());
+  return Napi::Number::New(info.Env(), static_cast<double>(result - bytes.Data()));
 }
 
 // lastSafeCut(bytes: Uint8Array) -> number
@@ -278,6 +288,7 @@ void export_tokenizer(Napi::Env env, Napi::Object exports) {
   exports.Set("Tokenizer", TokenizerWrap::define(env));
   Napi::Object parts = Napi::Object::New(env);
   parts.Set("pretokenize", Napi::Function::New(env, test_pretokenize));
+  parts.Set("plainEnd", Napi::Function::New(env, test_plain_end));
   parts.Set("lastSafeCut", Napi::Function::New(env, test_last_safe_cut));
   parts.Set("train", Napi::Function::New(env, test_train));
   parts.Set("countWords", Napi::Function::New(env, test_count_words));

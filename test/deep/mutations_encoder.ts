@@ -18,6 +18,22 @@ const lanes =
             '',
           ],
         ),
+        ...inFile(
+          'native/tokenizer/plain_text_blocks.h',
+          'tokenizer/plain_text',
+          ['a lead at the end of a block asks for nothing', 'three >> 62 | four >> 61;', 'three >> 62;'],
+          ['surrogates are characters', '(large_before & 1)) & ~below_a0', '(large_before & 1)) & 0'],
+          [
+            'U+2029 is a character like others',
+            '(I::equal(third, 0xA8) | I::equal(third, 0xA9))',
+            'I::equal(third, 0xA8)',
+          ],
+          [
+            'what was begun before the block is taken',
+            'plain_end_scalar(from - begun, end)',
+            'plain_end_scalar(from, end)',
+          ],
+        ),
       ]
 
 export const encoder: Mutation[] = [
