@@ -51,6 +51,8 @@ export interface NativeTokenizerClass {
 export interface NativeTokenizerParts {
   /** Where the pieces of the pre-tokenizer start, in bytes of UTF-8; null when the processor lacks the instructions. */
   pretokenize(text: string, implementation: 'scalar' | 'avx2' | 'avx512'): Uint32Array | null
+  /** Where the text that needs no cleaning ends, or up to 8 bytes before. */
+  plainEnd(bytes: Uint8Array, implementation: 'scalar' | 'avx2' | 'avx512'): number | null
   /** The last place where the text may be cut without a change to the pieces; 0 when there is none. */
   lastSafeCut(utf8: Uint8Array): number
   /** Trains on texts, each a sequence, and on words with their counts. */

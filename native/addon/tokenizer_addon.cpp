@@ -7,6 +7,7 @@
 
 #include "tokenizer/bpe_model.h"
 #include "tokenizer/bpe_trainer.h"
+#include "tokenizer/plain_text.h"
 #include "tokenizer/pretokenize.h"
 #include "tokenizer/token_trie.h"
 #include "tokenizer/tokenizer_json.h"
@@ -46,6 +47,15 @@ Napi::Value test_pretokenize(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// plainEnd(bytes: Uint8Array, implementation) -> number, or null without that implementation.
+Napi::Value test_plain_end(const Napi::CallbackInfo& info) {
+  const Napi::Uint8Array bytes = info[0].As<Napi::Uint8Array>();
+  const PlainEnd plain_end = plain_end_named(string_argument(info[1], "implementation"));
+  if (!plain_end) return info.Env().Null();
+  const uint8_t* result = plain_end(bytes.Data(), bytes.Data() + bytes.ByteLength());
+  return Napi::Number::New(info.Env(), static_cast<double>(result - bytes.Data()));
+}
+
 // lastSafeCut(bytes: Uint8Array) -> number
 Napi::Value test_last_safe_cut(const Napi::CallbackInfo& info) {
   const Napi::Uint8Array bytes = info[0].As<Napi::Uint8Array>();
@@ -66,7 +76,8 @@ Napi::Value test_train(const Napi::CallbackInfo& info) {
     }
     from_texts.merge(from_words);
     const int64_t vocab_size = integer_argument(info[3], "vocabSize", 1, INT32_MAX);
-    return Napi::Value(TokenizerWrap::wrap(info.Env(), train_bpe(from_texts, static_cast<int>(vocab_size), nullptr)));
+    return Napi::Value(
+        TokenizerWrap::wrap(info.Env(), train_bpe(std::move(from_texts), static_cast<int>(vocab_size), nullptr)));
   });
 }
 
@@ -277,6 +288,7 @@ void export_tokenizer(Napi::Env env, Napi::Object exports) {
   exports.Set("Tokenizer", TokenizerWrap::define(env));
   Napi::Object parts = Napi::Object::New(env);
   parts.Set("pretokenize", Napi::Function::New(env, test_pretokenize));
+  parts.Set("plainEnd", Napi::Function::New(env, test_plain_end));
   parts.Set("lastSafeCut", Napi::Function::New(env, test_last_safe_cut));
   parts.Set("train", Napi::Function::New(env, test_train));
   parts.Set("countWords", Napi::Function::New(env, test_count_words));

@@ -43,7 +43,6 @@ BpeModel::BpeModel(BpeParts parts) : parts_(std::move(parts)), merge_table_(part
         fail(ErrorCode::data, "a merge names the id " + std::to_string(id) + ", which is no token");
     }
   }
-  trie_ = TokenTrie::build(parts_.merges, byte_ids_, token_bytes_);
   if (parts_.ignore_merges) collect_whole_words();
 }
 
@@ -57,6 +56,11 @@ std::shared_ptr<const TokenizerModel> BpeModel::with_added_tokens(std::vector<Ad
   BpeParts parts = parts_;
   parts.added_tokens = std::move(added_tokens);
   return std::make_shared<BpeModel>(std::move(parts));
+}
+
+const TokenTrie* BpeModel::trie() const {
+  std::call_once(trie_built_, [this] { trie_ = TokenTrie::build(parts_.merges, byte_ids_, token_bytes_); });
+  return trie_.get();
 }
 
 void BpeModel::collect_bytes() {
@@ -91,7 +95,8 @@ void BpeModel::collect_whole_words() {
 void BpeModel::encode_pieces(const uint8_t* text, PieceJob* jobs, size_t count, uint32_t* ids,
                              TrieEncoder encoder) const {
   if (!encoder) encoder = fastest_trie_encoder();
-  if (trie_ && whole_words_.empty()) return encoder(trie_->tables(), text, jobs, count, ids);
+  const TokenTrie* trie = this->trie();
+  if (trie && whole_words_.empty()) return encoder(trie->tables(), text, jobs, count, ids);
   for (size_t i = 0; i < count; i++) {
     PieceJob& job = jobs[i];
     const std::string_view piece(reinterpret_cast<const char*>(text) + job.at, job.bytes);
@@ -99,8 +104,8 @@ void BpeModel::encode_pieces(const uint8_t* text, PieceJob* jobs, size_t count, 
     if (whole_word != whole_words_.end()) {
       ids[job.at] = whole_word->second;
       job.count = 1;
-    } else if (trie_) {
-      encode_pieces_scalar(trie_->tables(), text, &job, 1, ids);
+    } else if (trie) {
+      encode_pieces_scalar(trie->tables(), text, &job, 1, ids);
     } else {
       job.count = static_cast<uint32_t>(merge_piece(text + job.at, job.bytes, ids + job.at));
     }

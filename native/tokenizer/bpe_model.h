@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -68,6 +69,9 @@ class BpeModel : public TokenizerModel {
 
  private:
   std::shared_ptr<const TokenizerModel> with_added_tokens(std::vector<AddedToken> added_tokens) const override;
+  // Made when first asked for: a tokenizer that is only trained and saved needs none. Null for merges that need
+  // merge_piece.
+  const TokenTrie* trie() const;
   void collect_bytes();
   void collect_whole_words();
 
@@ -75,7 +79,8 @@ class BpeModel : public TokenizerModel {
   uint32_t byte_ids_[256];
   MergeTable merge_table_;
   std::unordered_map<std::string, uint32_t> whole_words_;  // with ignore_merges: words whose merges give something else
-  std::unique_ptr<const TokenTrie> trie_;                  // null for merges that need merge_piece
+  mutable std::once_flag trie_built_;
+  mutable std::unique_ptr<const TokenTrie> trie_;
 };
 
 }  // namespace aot

@@ -348,7 +348,16 @@ void Trainer<Sizes>::track_new_pair(Neighbour& neighbour, uint64_t old_key, uint
   queue_.push({neighbour.count, new_key});
 }
 
-std::vector<Pair> find_merges(const WordCounts& words, uint32_t vocab_size, const std::atomic<bool>* stop) {
+// The words are copied, and make room for the positions of pairs.
+template <class Sizes>
+std::vector<Pair> find_merges_of(WordCounts& words, uint64_t bytes, uint32_t vocab_size,
+                                 const std::atomic<bool>* stop) {
+  Trainer<Sizes> trainer(words, bytes, vocab_size);
+  words = WordCounts();
+  return trainer.run(stop);
+}
+
+std::vector<Pair> find_merges(WordCounts& words, uint32_t vocab_size, const std::atomic<bool>* stop) {
   uint64_t bytes = 0, most = 0;
   words.each([&](std::string_view word, uint64_t count) {
     bytes += word.size();
@@ -359,13 +368,13 @@ std::vector<Pair> find_merges(const WordCounts& words, uint32_t vocab_size, cons
   const bool small = vocab_size <= std::numeric_limits<Small::Symbol>::max() &&
                      most <= std::numeric_limits<Small::Weight>::max() &&
                      bytes + words.words() + 2 <= std::numeric_limits<Small::Position>::max();
-  return small ? Trainer<Small>(words, bytes, vocab_size).run(stop)
-               : Trainer<Large>(words, bytes, vocab_size).run(stop);
+  return small ? find_merges_of<Small>(words, bytes, vocab_size, stop)
+               : find_merges_of<Large>(words, bytes, vocab_size, stop);
 }
 
 }  // namespace
 
-std::shared_ptr<const BpeModel> train_bpe(const WordCounts& words, int vocab_size, const std::atomic<bool>* stop) {
+std::shared_ptr<const BpeModel> train_bpe(WordCounts words, int vocab_size, const std::atomic<bool>* stop) {
   BpeParts parts;
   parts.vocabulary.push_back(end_of_text);
   for (const uint8_t byte : byte_alphabet().order()) {

@@ -12,6 +12,6 @@ namespace aot {
 // ids or no pair is left. Each merge takes the pair that occurs most often, of equals the one with the smaller ids.
 // Equal to Hugging Face's trainer, but that counts are 64 bit (its pair counts wrap at 2^31). A vocab_size of 257 or
 // less gives no merges. AOT_CONFIG when *stop (may be null) becomes true.
-std::shared_ptr<const BpeModel> train_bpe(const WordCounts& words, int vocab_size, const std::atomic<bool>* stop);
+std::shared_ptr<const BpeModel> train_bpe(WordCounts words, int vocab_size, const std::atomic<bool>* stop);
 
 }  // namespace aot

@@ -108,7 +108,7 @@ TrainFilesResult train_counts(const std::vector<std::string>& files, const std::
                                      [&](std::string_view word, uint64_t count) { words.add_word(word, count); });
   result.words = words.words();
   const StopRelay stop(control);
-  result.model = train_bpe(words, vocab_size, stop.flag());
+  result.model = train_bpe(std::move(words), vocab_size, stop.flag());
   control.check_stop();
   return result;
 }

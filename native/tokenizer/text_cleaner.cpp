@@ -3,7 +3,9 @@
 #include <bit>
 #include <cstring>
 
+#include "tokenizer/plain_text.h"
 #include "tokenizer/utf8.h"
+#include "tokenizer/vector_isa.h"
 
 namespace aot {
 namespace {
@@ -26,8 +28,28 @@ uint64_t special_bytes(uint64_t word) {
   return (word | ((from_return - every_byte) & ~from_return)) & high_bits;
 }
 
-// Where the text that can be copied as it is ends: well-formed UTF-8 without CR, U+2028 and U+2029. May stop early.
-const uint8_t* plain_end(const uint8_t* from, const uint8_t* end) {
+}  // namespace
+
+int utf8_character(const uint8_t* text, size_t size) {
+  if (size == 0) return utf8_truncated;
+  const uint8_t lead = text[0];
+  if (lead < 0x80) return 1;
+  if (lead < 0xC2 || lead > 0xF4) return 0;
+  if (size < 2) return utf8_truncated;
+  const uint8_t second = text[1];
+  if (!is_utf8_continuation(second)) return 0;
+  if (lead < 0xE0) return 2;
+  if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F)) return 0;
+  if ((lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) return 0;
+  const int length = lead < 0xF0 ? 3 : 4;
+  for (int at = 2; at < length; at++) {
+    if (static_cast<size_t>(at) == size) return utf8_truncated;
+    if (!is_utf8_continuation(text[at])) return 0;
+  }
+  return length;
+}
+
+const uint8_t* plain_end_scalar(const uint8_t* from, const uint8_t* end) {
   while (end - from >= 8) {
     uint64_t special = special_bytes(load<uint64_t>(from));
     if (special == 0) {
@@ -69,28 +91,17 @@ const uint8_t* plain_end(const uint8_t* from, const uint8_t* end) {
   return from;
 }
 
-}  // namespace
-
-int utf8_character(const uint8_t* text, size_t size) {
-  if (size == 0) return utf8_truncated;
-  const uint8_t lead = text[0];
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2 || lead > 0xF4) return 0;
-  if (size < 2) return utf8_truncated;
-  const uint8_t second = text[1];
-  if (!is_utf8_continuation(second)) return 0;
-  if (lead < 0xE0) return 2;
-  if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F)) return 0;
-  if ((lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) return 0;
-  const int length = lead < 0xF0 ? 3 : 4;
-  for (int at = 2; at < length; at++) {
-    if (static_cast<size_t>(at) == size) return utf8_truncated;
-    if (!is_utf8_continuation(text[at])) return 0;
-  }
-  return length;
+PlainEnd plain_end_named(std::string_view name) {
+  if (name == "scalar") return plain_end_scalar;
+#if defined(__x86_64__)
+  if (name == "avx2" && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) return plain_end_avx2;
+  if (name == "avx512" && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("bmi2")) return plain_end_avx512;
+#endif
+  return nullptr;
 }
 
 size_t TextCleaner::clean(const uint8_t* data, size_t size, bool last, uint8_t* out, size_t& written) {
+  static const PlainEnd plain_end = best_of_isa(plain_end_named);
   const uint8_t *from = data, *const end = data + size;
   uint8_t* to = out;
   while (from < end) {

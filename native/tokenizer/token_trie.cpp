@@ -46,11 +46,11 @@ TokenTrie::TokenTrie(const std::vector<Merge>& merges, const uint32_t (&byte_ids
   filter_.resize(std::bit_ceil(merges.size() / 2 + 2));
   merges_.resize(std::bit_ceil(merges.size() * 2 + 2));
   tables_.filter_shift = 32 - std::countr_zero(filter_.size());
-  tables_.merge_shift = 64 - std::countr_zero(merges_.size());
+  tables_.merge_shift = 32 - std::countr_zero(merges_.size());
   for (const Merge& merge : merges) {
     const uint32_t hash = TrieTables::hash(merge.left, merge.right);
     filter_[hash >> tables_.filter_shift] |= TrieTables::filter_bits(hash);
-    uint32_t slot = tables_.merge_slot(merge.left, merge.right);
+    uint32_t slot = tables_.merge_slot(hash);
     while (merges_[slot] != 0) slot = (slot + 1) & (static_cast<uint32_t>(merges_.size()) - 1);
     merges_[slot] = merge.result;
     const uint32_t length = symbols_[merge.left].length + symbols_[merge.right].length;

@@ -54,10 +54,10 @@ void fail_no_text(const TextReport& report) {
 TrainFilesResult train_files(const std::vector<std::string>& files, int vocab_size, int threads,
                              const WorkControl& control, size_t chunk_bytes) {
   TextReader reader(open_files(files, control), {}, CutAt::pieces, chunk_bytes, control);
-  const WordCounts words = count_all<WordCounts>(reader, threads, control);
+  WordCounts words = count_all<WordCounts>(reader, threads, control);
   const StopRelay stop(control);
   TrainFilesResult result{nullptr, reader.report(), words.words(), words.occurrences()};
-  result.model = train_bpe(words, vocab_size, stop.flag());
+  result.model = train_bpe(std::move(words), vocab_size, stop.flag());
   control.check_stop();
   return result;
 }

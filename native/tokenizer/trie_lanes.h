@@ -159,15 +159,23 @@ class TrieLanes {
                            Vectors::shift_each_left(one, Vectors::template right<5>(hash) & low);
           const Vec word =
               Vectors::gather(hash, lanes, tables_.filter, Vectors::shift_right(hash, tables_.filter_shift));
-          uint32_t possible = Vectors::bits(Vectors::equal(lanes, word & bits, bits));
-          if (possible) {
-            alignas(64) uint32_t lefts[width], rights[width], limits[width];
-            Vectors::store(lefts, left);
-            Vectors::store(rights, right);
-            Vectors::store(limits, limit);
+          const Mask known = Vectors::equal(lanes, word & bits, bits);
+          if (Vectors::bits(known)) {
+            const Vec slot =
+                Vectors::shift_right(Vectors::multiply(hash, TrieTables::slot_factor), tables_.merge_shift);
+            const Vec result = Vectors::gather(Vectors::all(0), known, tables_.merges, slot);
+            const Mask below = Vectors::less(Vectors::less(known, Vectors::all(0), result), result, limit);
+            uint32_t possible = Vectors::bits(below);
+            alignas(64) uint32_t lefts[width], rights[width], hashes[width], limits[width];
+            if (possible) {
+              Vectors::store(lefts, left);
+              Vectors::store(rights, right);
+              Vectors::store(hashes, hash);
+              Vectors::store(limits, limit);
+            }
             for (; possible; possible &= possible - 1) {
               const uint32_t lane = lowest(possible);
-              if (tables_.find_merge_below(lefts[lane], rights[lane], limits[lane])) failed |= 1u << lane;
+              if (tables_.find_merge_below(lefts[lane], rights[lane], hashes[lane], limits[lane])) failed |= 1u << lane;
             }
             lanes = Vectors::mask(Vectors::bits(lanes) & ~failed);
           }

@@ -33,22 +33,21 @@ struct TrieTables {
     return hash ^ hash >> 15;
   }
   static uint32_t filter_bits(uint32_t hash) { return 1u << (hash & 31) | 1u << (hash >> 5 & 31); }
-  uint32_t merge_slot(uint32_t left, uint32_t right) const {
-    return static_cast<uint32_t>((uint64_t{left} << 32 | right) * 0x9E3779B97F4A7C15u >> merge_shift);
-  }
+  static constexpr uint32_t slot_factor = 0xC2B2AE3Du;
+  uint32_t merge_slot(uint32_t hash) const { return hash * slot_factor >> merge_shift; }
 
   // Whether the two merge to a symbol below `limit`.
   bool merge_below(uint32_t left, uint32_t right, uint32_t limit) const {
     const uint32_t pair_hash = hash(left, right), bits = filter_bits(pair_hash);
-    return (filter[pair_hash >> filter_shift] & bits) == bits && find_merge_below(left, right, limit);
+    return (filter[pair_hash >> filter_shift] & bits) == bits && find_merge_below(left, right, pair_hash, limit);
   }
-  bool find_merge_below(uint32_t left, uint32_t right, uint32_t limit) const {
-    const uint32_t mask = (uint32_t{1} << (64 - merge_shift)) - 1;
-    for (uint32_t slot = merge_slot(left, right);; slot = (slot + 1) & mask) {
+  bool find_merge_below(uint32_t left, uint32_t right, uint32_t pair_hash, uint32_t limit) const {
+    const uint32_t mask = (uint32_t{1} << (32 - merge_shift)) - 1;
+    for (uint32_t slot = merge_slot(pair_hash);; slot = (slot + 1) & mask) {
+      // The table was filled in the order of the merges: what stands before a pair's own place is less than its result.
       const uint32_t result = merges[slot];
-      if (result == 0) return false;
-      // The limit first: it spares most looks at the symbol, which may be far.
-      if (result < limit && symbols[result].left == left && symbols[result].right == right) return true;
+      if (result == 0 || result >= limit) return false;
+      if (symbols[result].left == left && symbols[result].right == right) return true;
     }
   }
   uint32_t id(uint32_t symbol) const {

@@ -4,6 +4,7 @@ import { inFile, type Mutation } from './mutation.js'
 import { amx } from './mutations_amx.js'
 import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
+import { encoder } from './mutations_encoder.js'
 import { recurrent } from './mutations_recurrent.js'
 import { shards } from './mutations_shards.js'
 import { tokenize } from './mutations_tokenize.js'
@@ -93,10 +94,10 @@ const text = [
     'ids_[code_point] : unknown_;',
     'ids_[code_point] : none;',
   ]),
-  ...inFile('native/tokenizer/tokenize_folder.cpp', 'tokenize/encode_files', [
+  ...inFile('native/tokenizer/encode_units.cpp', 'tokenize/encode_files', [
     'a vocabulary of 2^16 is written as int32',
-    'dtype = ids <= uint16_ids',
-    'dtype = ids < uint16_ids',
+    '<= uint16_ids ? TokenDType::uint16',
+    '< uint16_ids ? TokenDType::uint16',
   ]),
 ]
 
@@ -298,10 +299,10 @@ const engine = [
     'if (!std::isfinite(loss)) {',
     'if (false) {',
   ]),
-  ...inFile('native/io/file_lock.cpp', 'train/loop', [
+  ...inFile('ts/train/run.ts', 'train/loop', [
     'the error about a run in use does not say what to do',
-    '): wait for it to end, or give another --run-name");',
-    ')");',
+    '): wait for it to end, or give another --run-name`,',
+    ')`,',
   ]),
   ...inFile('native/models/gpt.cpp', 'engine/engine', [
     'the bound of in_proj is that of its own shape alone',
@@ -554,6 +555,7 @@ const front = [
 /** TypeScript first: these need no native build. */
 export const mutations: readonly Mutation[] = [
   ...tokenizer,
+  ...encoder,
   ...tokenize,
   ...text,
   ...data,

@@ -1,5 +1,6 @@
 // The encoder gives the ids that merging piece by piece gives, whatever it remembers of earlier texts; the ids decode
 // to the text; a text in chunks, as ChunkCutter cuts it, has the ids of the whole.
+#include "pieces.h"
 #include "support.h"
 #include "tokenizer/chunk_cutter.h"
 #include "tokenizer/utf8.h"
@@ -21,13 +22,10 @@ std::vector<int32_t> merged_by_definition(const BpeModel& model, std::string_vie
       continue;
     }
     const std::vector<uint32_t> starts = pieces_of(segment.text);
+    check_pieces(model, segment.text, starts);
     for (size_t i = 0; i + 1 < starts.size(); i++) {
-      const std::string_view piece = segment.text.substr(starts[i], starts[i + 1] - starts[i]);
-      std::vector<uint32_t> merged(piece.size()), fast(piece.size());
-      const auto* bytes = reinterpret_cast<const uint8_t*>(piece.data());
-      merged.resize(model.merge_piece(bytes, piece.size(), merged.data()));
-      fast.resize(model.encode_piece(bytes, piece.size(), fast.data()));
-      require(fast == merged, "encode_piece gives what merging gives");
+      const std::vector<uint32_t> merged =
+          merged_piece(model, segment.text.substr(starts[i], starts[i + 1] - starts[i]));
       ids.insert(ids.end(), merged.begin(), merged.end());
     }
   }

@@ -1,9 +1,10 @@
-// Merges of any kind, also such as no training makes: encode_piece gives what applying them by rank gives.
+// Merges of any kind, also such as no training makes: encode_pieces gives what applying them by rank gives.
 //
 // The input ends with the number of merges and, for each, the numbers of two tokens: the letters, then what the merges
 // before have made. It starts with words of those letters.
 #include <algorithm>
 
+#include "pieces.h"
 #include "support.h"
 #include "tokenizer/bpe_model.h"
 #include "tokenizer/byte_alphabet.h"
@@ -50,34 +51,22 @@ void forget_merges(BpeParts& parts, FuzzedDataProvider& input) {
   std::erase_if(parts.merges, [&](const Merge&) { return ++number % every == 0; });
 }
 
-std::vector<uint32_t> by_definition(const BpeModel& model, const std::string& word) {
-  std::vector<uint32_t> ids(word.size());
-  if (model.parts().ignore_merges) {
-    if (const auto id = model.find(byte_alphabet().characters(word))) return {*id};
-  }
-  ids.resize(model.merge_piece(reinterpret_cast<const uint8_t*>(word.data()), word.size(), ids.data()));
-  return ids;
-}
-
 void check(FuzzedDataProvider& input) {
   BpeParts parts = parts_of(input);
   forget_merges(parts, input);
   parts.ignore_merges = input.ConsumeIntegral<uint8_t>() >= 192;
   const auto model = std::make_shared<BpeModel>(std::move(parts));
-  std::string word;
-  const std::vector<uint8_t> text = input.ConsumeRemainingBytes<uint8_t>();
-  for (size_t i = 0; i <= text.size(); i++) {
-    if (i < text.size() && text[i] < 240) {
-      word += letters[text[i] % letters.size()];
-      continue;
+  std::string text;
+  std::vector<uint32_t> starts = {0};  // of words
+  for (const uint8_t byte : input.ConsumeRemainingBytes<uint8_t>()) {
+    if (byte < 240) {
+      text += letters[byte % letters.size()];
+    } else if (starts.back() < text.size()) {
+      starts.push_back(static_cast<uint32_t>(text.size()));
     }
-    if (word.empty()) continue;
-    const std::vector<uint8_t> piece(word.begin(), word.end());
-    std::vector<uint32_t> ids(word.size());
-    ids.resize(model->encode_piece(piece.data(), piece.size(), ids.data()));
-    require(ids == by_definition(*model, word), "encode_piece gives what merging by rank gives");
-    word.clear();
   }
+  if (starts.back() < text.size()) starts.push_back(static_cast<uint32_t>(text.size()));
+  check_pieces(*model, text, starts);
 }
 
 }  // namespace

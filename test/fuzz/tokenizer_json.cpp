@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "backend/error.h"
+#include "pieces.h"
 #include "support.h"
 #include "tokenizer/bpe_model.h"
 #include "tokenizer/byte_alphabet.h"
@@ -76,23 +77,6 @@ std::vector<int32_t> encode(const Loaded& model, std::string_view text) {
   return ids;
 }
 
-void check_pieces(const BpeModel& model, const std::string& text) {
-  const std::vector<uint32_t> starts = pieces_of(text);
-  for (size_t i = 0; i + 1 < starts.size(); i++) {
-    const std::string piece = text.substr(starts[i], starts[i + 1] - starts[i]);
-    const auto* bytes = reinterpret_cast<const uint8_t*>(piece.data());
-    std::vector<uint32_t> ids(piece.size()), expected(piece.size());
-    ids.resize(model.encode_piece(bytes, piece.size(), ids.data()));
-    expected.resize(model.merge_piece(bytes, piece.size(), expected.data()));
-    if (model.parts().ignore_merges) {
-      const auto& vocabulary = model.parts().vocabulary;
-      const auto whole = std::find(vocabulary.begin(), vocabulary.end(), byte_alphabet().characters(piece));
-      if (whole != vocabulary.end()) expected = {static_cast<uint32_t>(whole - vocabulary.begin())};
-    }
-    require(ids == expected, "encode_piece gives what merging by rank gives");
-  }
-}
-
 bool same(const TokenizerModel& a, const TokenizerModel& b) {
   const auto same_added = [](const AddedToken& left, const AddedToken& right) {
     return left.id == right.id && left.content == right.content && left.special == right.special &&
@@ -121,7 +105,7 @@ void check(std::string_view input) {
   const std::string text = std::string(sample) + valid_utf8(input.substr(0, 200));
   const std::vector<int32_t> ids = encode(model, text);
   model->decode(ids.data(), ids.size(), true);
-  if (const auto* bpe = dynamic_cast<const BpeModel*>(model.get())) check_pieces(*bpe, text);
+  if (const auto* bpe = dynamic_cast<const BpeModel*>(model.get())) check_pieces(*bpe, text, pieces_of(text));
 
   save_tokenizer(*model, folder.path());
   const Loaded again = load(folder);

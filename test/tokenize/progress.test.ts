@@ -74,6 +74,25 @@ test('a resumed work counts its rate from where it began', (t) => {
   t.deepEqual(stream.written, ['run:  98% | 1,010 of 1,030 steps | loss 3.21 | 5 steps/s | 4 s left\n'])
 })
 
+test('a bar is as long as the terminal has room for, and the time left is always there', async (t) => {
+  for (const [columns, bar] of [
+    [120, 24],
+    [86, 8],
+    [80, 0],
+  ] as const) {
+    const stream = { ...recorder(true), columns }
+    let now = 0
+    const progress = new Progress({ label: 'encoding', unit: 'byte', mode: 'bar', stream, clock: () => now })
+    now = 10
+    progress.update(5e6, 2e7, '1.00k tokens/s')
+    await new Promise((resolve) => setTimeout(resolve, 250))
+    progress.end(false)
+    const said = '25% | 5.00 MB of 20.0 MB | 1.00k tokens/s | 500 kB/s | 30 s left'
+    const drawn = bar === 0 ? '' : `[${'='.repeat(bar / 4)}${' '.repeat((3 * bar) / 4)}] `
+    t.true(stream.written.join('').includes(`encoding ${drawn} ${said}`), `${columns}: ${stream.written.join('|')}`)
+  }
+})
+
 test('quiet shows nothing', (t) => {
   const stream = recorder(true)
   let now = 0

@@ -99,6 +99,13 @@ test('<|endoftext|> in a training text is plain text', async (t) => {
   t.true('<|' in vocab)
 })
 
+test('words whose pairs touch each other for thousands of places', async (t) => {
+  for (const word of ['ab'.repeat(3000), 'a'.repeat(5000), 'abcab'.repeat(1500)]) {
+    const merges = mergesOf(await savedJson(train([word], [], [], 300)))
+    t.deepEqual(merges, trainReference(new Map([[word, 1]]), 300), word.slice(0, 6))
+  }
+})
+
 test('a word of millions of characters trains', async (t) => {
   const tokenizer = train(['ab'.repeat(2_000_000)], [], [], 275)
   t.is(tokenizer.vocabSize, 275)

@@ -1,6 +1,16 @@
 /** The texts that tokenizers are measured on: a folder's, as far as asked for, or the same ones on every machine. */
 import { isUtf8 } from 'node:buffer'
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../native.js'
 import { type Corpus, openCorpus } from '../tokenize/corpus.js'
@@ -66,6 +76,8 @@ function head(file: string, bytes: number): Buffer {
 }
 
 export interface BenchCorpus extends Corpus {
+  /** The folder, or the file, that holds it. */
+  path: string
   /** Of the files. */
   bytes: number
   /** What it is called in a result. */
@@ -73,32 +85,30 @@ export interface BenchCorpus extends Corpus {
 }
 
 /**
- * A folder's files, or as much of them from its start as `bytes` allows, copied to `temporary`. AOT_IO and AOT_DATA as
- * openCorpus.
+ * A folder's files, or as much of them from its start as `bytes` allows: then in the folder `part`, which is made. AOT_IO
+ * and AOT_DATA as openCorpus.
  */
-export function openBenchCorpus(folder: string, bytes: number, temporary: string): BenchCorpus {
+export function openBenchCorpus(folder: string, bytes: number, part: string): BenchCorpus {
   const corpus = openCorpus(folder)
-  const whole = withBytes(corpus, corpus.name)
+  const whole = withBytes(corpus, folder, corpus.name)
   if (whole.bytes <= bytes) return whole
-  const files: string[] = []
   let left = bytes
-  const place = join(temporary, 'part')
-  mkdirSync(place, { recursive: true })
-  for (const file of corpus.files) {
+  mkdirSync(part, { recursive: true })
+  for (const [index, file] of corpus.files.entries()) {
+    const place = join(part, `${String(index).padStart(6, '0')}.txt`)
     const size = statSync(file).size
-    if (size <= left) files.push(file)
-    else {
-      files.push(join(place, 'last.txt'))
-      writeFileSync(files.at(-1) as string, head(file, left))
+    if (size > left) {
+      writeFileSync(place, head(file, left))
       break
     }
+    symlinkSync(file, place)
     left -= size
   }
-  return withBytes({ ...corpus, files }, corpus.name)
+  return withBytes(openCorpus(part), part, corpus.name)
 }
 
-function withBytes(corpus: Corpus, text: string): BenchCorpus {
-  return { ...corpus, text, bytes: corpus.files.reduce((sum, file) => sum + statSync(file).size, 0) }
+function withBytes(corpus: Corpus, path: string, text: string): BenchCorpus {
+  return { ...corpus, path, text, bytes: corpus.files.reduce((sum, file) => sum + statSync(file).size, 0) }
 }
 
 /** The text as aot-tokenize takes it from a file: without bytes that are not UTF-8, one kind of line end, no mark. */

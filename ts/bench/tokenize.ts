@@ -39,7 +39,7 @@ export interface TokenizeOptions {
 type Work = 'train' | 'encode'
 
 /** What tokenize_child does. */
-export type TokenizeRequest = { files: string[]; threads: number; seconds: number } & (
+export type TokenizeRequest = { /** Folder. */ corpus: string; threads: number; seconds: number } & (
   | { work: 'train'; vocabSize: number /** Where the tokenizer is saved. */; folder: string }
   | { work: 'encode' /** Folder. */; tokenizer: string /** Token file. */; out: string }
 )
@@ -114,9 +114,15 @@ class TokenizeBench {
     const { tokenizer: given, threads, vocabSize, seconds, signal } = this.#options
     if (given !== null) return { folder: resolve(given), trained: null }
     const folder = join(this.#place, 'tokenizer')
-    const { files } = this.#part
     for (const count of threads) {
-      const request: TokenizeRequest = { work: 'train', files, threads: count, seconds, vocabSize, folder }
+      const request: TokenizeRequest = {
+        work: 'train',
+        corpus: this.#part.path,
+        threads: count,
+        seconds,
+        vocabSize,
+        folder,
+      }
       const { samples, peak_memory } = await measureInChild('tokenize_child', request, measurement, signal)
       this.#row('train', ourselves, count, this.#part, samples, { peak_memory })
     }
@@ -126,7 +132,7 @@ class TokenizeBench {
   async #encode(tokenizer: string, threads: number): Promise<void> {
     const { seconds, signal } = this.#options
     const out = join(this.#place, 'tokens.h5')
-    const request: TokenizeRequest = { work: 'encode', files: this.#whole.files, threads, seconds, tokenizer, out }
+    const request: TokenizeRequest = { work: 'encode', corpus: this.#whole.path, threads, seconds, tokenizer, out }
     const { samples, peak_memory } = await measureInChild('tokenize_child', request, measurement, signal)
     const store = TokenStore.open(out)
     const tokens_per_s = store.length / timeOf(samples).median

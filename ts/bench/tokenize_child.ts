@@ -1,15 +1,16 @@
-/** The process in which aot-bench tokenizes: a TokenizeRequest comes in, a line of JSON goes out. */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+/** The process in which aot-bench tokenizes, as aot-tokenize does: a TokenizeRequest comes in, a line of JSON goes out. */
+import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
-import { native } from '../native.js'
-import { newControl } from '../tokenize/job.js'
-import { loadTokenizer } from '../tokenize/tokenizers.js'
+import { trainTokenizer } from '../tokenize/counts.js'
+import { lookAtInputs } from '../tokenize/inputs.js'
+import { encodeCorpus } from '../tokenize/shards.js'
+import { openTokenizer } from '../tokenize/tokenizers.js'
 import { describeFailure } from './child.js'
 import { watchMemory } from './peak_memory.js'
 import type { TokenizeMeasurement, TokenizeRequest } from './tokenize.js'
 
 /** Seconds of each repeat, after one that only brings the files and the tokenizer into memory. */
-async function repeat(seconds: number, work: () => Promise<void>): Promise<number[]> {
+async function repeat(seconds: number, work: () => Promise<unknown>): Promise<number[]> {
   const timed = async () => {
     const started = performance.now()
     await work()
@@ -21,28 +22,18 @@ async function repeat(seconds: number, work: () => Promise<void>): Promise<numbe
   return samples
 }
 
-async function measure(request: TokenizeRequest): Promise<TokenizeMeasurement> {
-  const { files, threads, seconds } = request
-  if (request.work === 'train') {
-    const { vocabSize, folder } = request
-    let tokenizer = (await native.trainFiles(files.slice(0, 1), { vocabSize: 257, threads: 1 }, newControl())).tokenizer
-    const memory = watchMemory()
-    const samples = await repeat(seconds, async () => {
-      tokenizer = (await native.trainFiles(files, { vocabSize, threads }, newControl())).tokenizer
-    })
-    const peak_memory = memory()
-    mkdirSync(folder, { recursive: true })
-    await tokenizer.save(folder)
-    return { samples, peak_memory }
-  }
-  const { out } = request
-  const tokenizer = loadTokenizer(request.tokenizer)
+async function measure({ corpus, threads, seconds, ...work }: TokenizeRequest): Promise<TokenizeMeasurement> {
+  const inputs = await lookAtInputs(corpus)
+  const options = { threads, progress: 'quiet', force: true } as const
   const memory = watchMemory()
-  const samples = await repeat(seconds, async () => {
-    rmSync(out, { force: true })
-    await native.encodeFiles(tokenizer, files, out, { threads, dtype: 'auto' }, newControl())
-  })
-  return { samples, peak_memory: memory() }
+  if (work.work === 'train') {
+    const bpe = { kind: 'bpe', vocabSize: work.vocabSize } as const
+    const train = () => trainTokenizer(inputs, work.folder, bpe, options)
+    return { samples: await repeat(seconds, train), peak_memory: memory() }
+  }
+  const tokenizer = openTokenizer(work.tokenizer)
+  const encode = () => encodeCorpus(inputs, tokenizer, work.out, options)
+  return { samples: await repeat(seconds, encode), peak_memory: memory() }
 }
 
 try {

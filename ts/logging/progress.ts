@@ -5,6 +5,7 @@ import { formatBytes, formatCount, formatDuration, formatNumberOf, formatWhole }
 /** Where to show it: anything with a `write`, a terminal when `isTTY`. */
 export interface ProgressStream {
   isTTY?: boolean
+  columns?: number
   write(text: string): boolean
 }
 
@@ -29,6 +30,7 @@ export interface ProgressOptions {
 const rateWindow = 20
 
 const barSize = 24
+const leastBar = 4
 
 export class Progress {
   readonly #options: ProgressOptions
@@ -57,10 +59,7 @@ export class Progress {
       this.#bar = new cliProgress.SingleBar(
         {
           stream: this.#stream as NodeJS.WritableStream,
-          format: (_, { progress }) => {
-            const full = Math.round(progress * barSize)
-            return `${options.label} [${'='.repeat(full)}${' '.repeat(barSize - full)}] ${this.#status()}`
-          },
+          format: (_, { progress }) => `${options.label} ${this.#drawn(progress)}${this.#status()}`,
           hideCursor: true,
           clearOnComplete: true,
           linewrap: false,
@@ -107,6 +106,15 @@ export class Progress {
     const amount = this.#done - (this.#options.initial ?? 0)
     const rate = seconds > 0 ? `, ${this.#rate(amount / seconds)}` : ''
     this.#stream.write(`${this.#options.label}: ${this.#amount(amount)} in ${formatDuration(seconds)}${rate}\n`)
+  }
+
+  /** The bar, as far as the terminal has room for it beside what is said; nothing where that is little. */
+  #drawn(part: number): string {
+    const others = this.#options.label.length + this.#status().length + ' [] '.length
+    const size = Math.min(barSize, (this.#stream.columns ?? 80) - 1 - others)
+    if (size < leastBar) return ''
+    const full = Math.round(part * size)
+    return `[${'='.repeat(full)}${' '.repeat(size - full)}] `
   }
 
   #amount(amount: number): string {

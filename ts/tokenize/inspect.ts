@@ -22,7 +22,7 @@ export interface InspectOptions {
 export async function inspectTokens(file: string, options: InspectOptions): Promise<string[]> {
   const tokenizer = options.tokenizer === undefined ? undefined : loadTokenizer(options.tokenizer)
   const store = native.TokenStore.open(file)
-  const progress = new Progress({ label: 'reading', unit: 'tokens' })
+  const progress = new Progress({ label: 'reading', unit: 'token' })
   try {
     let least = Number.POSITIVE_INFINITY
     let most = Number.NEGATIVE_INFINITY
