@@ -31,9 +31,7 @@ struct Avx512 {
 
 }  // namespace
 
-const uint8_t* plain_end_avx512(const uint8_t* from, const uint8_t* end) {
-  return plain_end_blocks<Avx512>(from, end);
-}
+const uint8_t* plain_end_avx512(const uint8_t* from, const uint8_t* end) { return plain_end_blocks<Avx512>(from, end); }
 
 }  // namespace aot
 
