@@ -222,7 +222,7 @@ Ticket CudaBackend::run(const Pass& pass, int batch, int window, const int32_t* 
   Slice slice;
   slice.batch = batch;
   slice.window = window;
-  slice.batch_tokens = tokens;
+  slice.batch_tokens = pass.batch_tokens > 0 ? pass.batch_tokens : tokens;
   slice.inputs = inputs ? part(0) : nullptr;
   slice.targets = targets ? part(1) : nullptr;
   slice.losses = losses && pass.want_losses ? losses_.floats() : nullptr;
@@ -291,6 +291,10 @@ void CudaBackend::resume() {
   fill(static_cast<char*>(step_.data()) + step_bytes, 0, sizeof(StepResult), stream_);
 }
 
+std::string CudaBackend::numerics() const { return properties_.name; }
+void CudaBackend::join(Communicator&, const Buckets&) { fail(ErrorCode::internal, "not there yet"); }
+void CudaBackend::reduce_gradients() { fail(ErrorCode::internal, "not there yet"); }
+
 void* Workspace::take(size_t bytes, Stream stream) {
   const size_t at = used_;
   used_ += (bytes + 255) / 256 * 256;
@@ -330,6 +334,10 @@ namespace aot {
 std::unique_ptr<Backend> make_gpu_backend(const std::string& device, const ParameterTable& table,
                                           BackendOptions options) {
   return std::make_unique<cuda::CudaBackend>(device, table, options);
+}
+
+std::vector<std::unique_ptr<Communicator>> make_gpu_communicators(const std::vector<std::string>&, World&, double) {
+  fail(ErrorCode::internal, "not there yet");
 }
 
 }  // namespace aot

@@ -39,6 +39,9 @@ class CudaBackend final : public Backend {
   void fold_gradients() override {}  // there is but one lane
   Ticket optimizer_step(const AdamW& adamw, double* norm) override;
   void resume() override;
+  std::string numerics() const override;
+  void join(Communicator& communicator, const Buckets& buckets) override;
+  void reduce_gradients() override;
   size_t peak_memory() const override { return DeviceMemory::peak(); }
 
  private:

@@ -24,6 +24,9 @@
 
 namespace aot {
 
+class Buckets;
+class Communicator;
+
 // What holds for a whole pass over a batch.
 struct Pass {
   bool training = false;    // dropout is on
@@ -36,6 +39,11 @@ struct Pass {
   // lane, so that a device may record them once and replay them. Null: nothing is known of it, and the lane's workspace
   // keeps what earlier passes left there.
   const char* graph = nullptr;
+  // No other pass follows before the optimizer step: a replica of a group (Backend::join) has each bucket of its
+  // gradients summed over the group as soon as it is complete, while the backward pass goes on.
+  bool reduce = false;
+  // Tokens of the global batch, over which the loss is a mean; 0: this batch is all of it.
+  int64_t batch_tokens = 0;
 };
 
 // A lane's share of the batch. Pointers are in the device's memory.
@@ -43,7 +51,7 @@ struct Slice {
   int first = 0;                     // index of its first sequence in this batch
   int batch = 0;                     // b, sequences
   int window = 0;                    // T, tokens of each
-  int64_t batch_tokens = 0;          // B*T of the whole batch: the loss is a mean over it
+  int64_t batch_tokens = 0;          // B*T of the global batch: the loss is a mean over it
   const int32_t* inputs = nullptr;   // [b, T] token ids
   const int32_t* targets = nullptr;  // [b, T] token ids; null when there is no loss
   float* losses = nullptr;           // [b, T] nats per token
@@ -154,6 +162,12 @@ class Lane {
   // The logits themselves, fp32 [n,V] without the padding, to host memory.
   virtual void lm_head_logits(Tensor y, ParameterId weight, float* host_logits) = 0;
 
+  // No op of this slice's pass will add to the gradients of these parameters any more, from the first to the last id.
+  virtual void gradients_final(ParameterId first, ParameterId last) {
+    (void)first;
+    (void)last;
+  }
+
   // Copies between host values and a tensor of this lane, to and from its dtype. Plain memory unless overridden.
   virtual void upload(const float* host, Tensor to);
   virtual void download(Tensor from, float* host);
@@ -236,6 +250,17 @@ class Backend {
   virtual Ticket optimizer_step(const AdamW& adamw, double* norm) = 0;
   // Lets steps go on after one that was not finite.
   virtual void resume() = 0;
+
+  // --- one of several replicas of a model (native/dist) ---
+  // What all replicas must have in common so that equal gradients make equal weights, bit for bit.
+  virtual std::string numerics() const = 0;
+  // Makes this a replica of the communicator's group. Both outlive the backend. Passes with Pass::reduce and
+  // reduce_gradients() are collective from then on: every replica makes one or the other, once, before an optimizer
+  // step, and exchanges the buckets in their order.
+  virtual void join(Communicator& communicator, const Buckets& buckets) = 0;
+  // Sums the gradients over the group. For a replica that had no share of the last batch, and where there was no pass
+  // with Pass::reduce.
+  virtual void reduce_gradients() = 0;
 
   // Lanes that work at the same time.
   virtual int lanes() const { return 1; }

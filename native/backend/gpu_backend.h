@@ -2,8 +2,11 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "backend/backend.h"
+#include "dist/communicator.h"
+#include "dist/world.h"
 
 namespace aot {
 
@@ -11,6 +14,13 @@ namespace aot {
 // to do where it is not. Throws AOT_DEVICE and AOT_MEMORY.
 std::unique_ptr<Backend> make_gpu_backend(const std::string& device, const ParameterTable& table,
                                           BackendOptions options);
+
+// The communicators of this process's replicas on GPUs, one a device, in their order. The group is all devices of all
+// processes of the world, which make the call together: in the order of the processes. `nccl` where the library is,
+// else `threads` by copies between the devices, for a world of one process alone. AOT_DEVICE says what is
+// missing.
+std::vector<std::unique_ptr<Communicator>> make_gpu_communicators(const std::vector<std::string>& devices, World& world,
+                                                                  double stall_seconds);
 
 // How the emulated device runs kernels.
 struct Emulation {

@@ -10,6 +10,8 @@
 #include "backend/adamw_step.h"
 #include "backend/error.h"
 #include "backend/memory.h"
+#include "dist/buckets.h"
+#include "dist/communicator.h"
 
 namespace aot::cpu {
 namespace {
@@ -173,7 +175,7 @@ Ticket CpuBackend::run(const Pass& pass, int batch, int window, const int32_t* i
       slice.batch = std::min(most, batch - slice.first);
       const int64_t at = static_cast<int64_t>(slice.first) * window;
       slice.window = window;
-      slice.batch_tokens = static_cast<int64_t>(batch) * window;
+      slice.batch_tokens = pass.batch_tokens > 0 ? pass.batch_tokens : static_cast<int64_t>(batch) * window;
       slice.inputs = inputs ? inputs + at : nullptr;
       slice.targets = targets ? targets + at : nullptr;
       slice.losses = losses ? losses + at : nullptr;
@@ -181,6 +183,7 @@ Ticket CpuBackend::run(const Pass& pass, int batch, int window, const int32_t* i
       body(lane, slice);
     }
   });
+  if (pass.reduce && communicator_) reduce_gradients();
   return 0;
 }
 
@@ -231,6 +234,21 @@ Ticket CpuBackend::optimizer_step(const AdamW& adamw, double* found) {
   });
   weights_changed();
   return 0;
+}
+
+std::string CpuBackend::numerics() const { return std::string("cpu, ") + isa_.name; }
+
+void CpuBackend::join(Communicator& communicator, const Buckets& buckets) {
+  communicator_ = &communicator;
+  buckets_ = &buckets;
+}
+
+void CpuBackend::reduce_gradients() {
+  fold_gradients();
+  for (int turn = 0; turn < buckets_->count(); turn++) {
+    const auto [begin, end] = (*buckets_)[turn];
+    communicator_->all_reduce(lanes_[0]->gradients() + begin, end - begin, nullptr);
+  }
 }
 
 }  // namespace aot::cpu

@@ -37,6 +37,9 @@ class CpuBackend final : public Backend {
   void fold_gradients() override;
   Ticket optimizer_step(const AdamW& adamw, double* norm) override;
   void resume() override { failed_ = false; }
+  std::string numerics() const override;
+  void join(Communicator& communicator, const Buckets& buckets) override;
+  void reduce_gradients() override;
   int lanes() const override { return pool_.size(); }
 
   // For the lanes.
@@ -65,6 +68,8 @@ class CpuBackend final : public Backend {
   std::vector<std::unique_ptr<CpuLane>> lanes_;
   size_t workspace_ = 0;
   bool failed_ = false;  // a norm was not finite
+  Communicator* communicator_ = nullptr;
+  const Buckets* buckets_ = nullptr;
 };
 
 }  // namespace aot::cpu

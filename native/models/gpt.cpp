@@ -174,11 +174,21 @@ void Gpt::loss_backward(Lane& lane, const Slice& slice) const {
   lane.lm_head_loss_backward(slice, kept.normed, lm_head_, gradients.normed);
   lane.layernorm_backward(kept.blocks.back().output, kept.stats, ln_f_weight_, ln_f_bias_, gradients.normed,
                           gradients.stream, false);
+  lane.gradients_final(ln_f_weight_, lm_head_);
   for (size_t i = blocks_.size(); i-- > 0;) {
     block_backward(lane, slice, blocks_[i], kept.blocks[i], i == 0 ? kept.embedded : kept.blocks[i - 1].output,
                    gradients);
+    lane.gradients_final(blocks_[i].ln_1_weight, blocks_[i].c_proj_bias);
   }
   lane.embedding_backward(slice, token_embedder_, position_embedder_, embedding_dropout_, gradients.stream);
+  lane.gradients_final(token_embedder_, position_embedder_);
+}
+
+// From the last to the first.
+std::vector<ParameterId> Gpt::gradient_order() const {
+  std::vector<ParameterId> order;
+  for (ParameterId id = table_.count(); id-- > 0;) order.push_back(id);
+  return order;
 }
 
 void Gpt::block_backward(Lane& lane, const Slice& slice, const Block& block, const BlockActivations& kept, Tensor input,

@@ -33,6 +33,7 @@ class Gpt final : public Model {
 
   void loss(Lane& lane, const Slice& slice) const override;
   void loss_backward(Lane& lane, const Slice& slice) const override;
+  std::vector<ParameterId> gradient_order() const override;
   void logits(Lane& lane, const Slice& slice, float* host_logits) const override;
   void decode(Lane& lane, const Slice& slice, int first_position, float* last_logits) const override;
   int decode_length() const override { return attn_length_; }

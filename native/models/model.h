@@ -32,8 +32,10 @@ class Model {
 
   // slice.losses = cross-entropy of slice.targets; dropout as the pass says.
   virtual void loss(Lane& lane, const Slice& slice) const = 0;
-  // The same, and adds the gradients of pass.loss_scale * mean loss.
+  // The same, and adds the gradients of pass.loss_scale * mean loss; tells the lane which of them are final.
   virtual void loss_backward(Lane& lane, const Slice& slice) const = 0;
+  // Every parameter, in the order in which loss_backward() says that their gradients are final.
+  virtual std::vector<ParameterId> gradient_order() const = 0;
   // host_logits[b*T, V] fp32.
   virtual void logits(Lane& lane, const Slice& slice, float* host_logits) const = 0;
   // Generation, one sequence: the slice holds the tokens from first_position on, after those of the calls before it

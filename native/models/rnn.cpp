@@ -134,6 +134,7 @@ void Rnn::loss_backward(Lane& lane, const Slice& slice) const {
   lane.lm_head_loss_backward(slice, kept.normed, lm_head_, gradients.normed);
   lane.layernorm_backward(kept.layers.back().output, kept.stats, ln_f_weight_, ln_f_bias_, gradients.normed, stream,
                           false);
+  lane.gradients_final(ln_f_weight_, lm_head_);
   for (size_t i = layers_.size(); i-- > 0;) {
     const Layer& layer = layers_[i];
     const LayerActivations& from = kept.layers[i];
@@ -147,8 +148,20 @@ void Rnn::loss_backward(Lane& lane, const Slice& slice) const {
                                 layer.bias_hh);
     lane.linear_backward_weight(from.gates, from.input, layer.weight_ih, layer.bias_ih);
     lane.linear_backward_input(from.gates, layer.weight_ih, stream);
+    lane.gradients_final(layer.weight_ih, layer.bias_hh);
   }
   lane.embedding_backward(slice, token_embedder_, no_parameter, embedding_dropout_, stream);
+  lane.gradients_final(token_embedder_, token_embedder_);
+}
+
+// From the last to the first, but for the embedding, which lies between the layers and the last norm.
+std::vector<ParameterId> Rnn::gradient_order() const {
+  std::vector<ParameterId> order;
+  for (ParameterId id = table_.count(); id-- > 0;) {
+    if (id != token_embedder_) order.push_back(id);
+  }
+  order.push_back(token_embedder_);
+  return order;
 }
 
 size_t Rnn::workspace(Use use, int batch, int window) const {

@@ -29,6 +29,7 @@ class Rnn final : public Model {
   int slice_sequences() const override { return 32; }
   void loss(Lane& lane, const Slice& slice) const override;
   void loss_backward(Lane& lane, const Slice& slice) const override;
+  std::vector<ParameterId> gradient_order() const override;
   void logits(Lane& lane, const Slice& slice, float* host_logits) const override;
   void decode(Lane& lane, const Slice& slice, int first_position, float* last_logits) const override;
   int decode_length() const override { return 0; }

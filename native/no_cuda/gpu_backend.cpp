@@ -15,6 +15,10 @@ std::unique_ptr<Backend> make_gpu_backend(const std::string& device, const Param
                               "`npm run build:native -- --CDAOT_CUDA=on`, or use --device cpu");
 }
 
+std::vector<std::unique_ptr<Communicator>> make_gpu_communicators(const std::vector<std::string>&, World&, double) {
+  fail(ErrorCode::internal, "communicators for GPUs in a build without device code: report this");
+}
+
 void set_emulation(const Emulation&) { fail(ErrorCode::device, "this addon has no emulated device"); }
 
 }  // namespace aot

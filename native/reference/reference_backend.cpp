@@ -8,6 +8,8 @@
 
 #include "backend/error.h"
 #include "backend/memory.h"
+#include "dist/buckets.h"
+#include "dist/communicator.h"
 #include "reference/reference_lane.h"
 
 namespace aot {
@@ -66,13 +68,14 @@ class ReferenceBackend final : public Backend {
       slice.first = sequence;
       slice.batch = 1;
       slice.window = window;
-      slice.batch_tokens = static_cast<int64_t>(batch) * window;
+      slice.batch_tokens = pass.batch_tokens > 0 ? pass.batch_tokens : static_cast<int64_t>(batch) * window;
       slice.inputs = inputs + at;
       slice.targets = targets ? targets + at : nullptr;
       slice.losses = losses && pass.want_losses ? losses + at : nullptr;
       lane_.begin(pass, workspace_.get(), workspace_bytes_);
       body(lane_, slice);
     }
+    if (pass.reduce && communicator_) reduce_gradients();
     return 0;
   }
 
@@ -91,6 +94,18 @@ class ReferenceBackend final : public Backend {
     return 0;
   }
   void resume() override { failed_ = false; }
+
+  std::string numerics() const override { return description(); }
+  void join(Communicator& communicator, const Buckets& buckets) override {
+    communicator_ = &communicator;
+    buckets_ = &buckets;
+  }
+  void reduce_gradients() override {
+    for (int turn = 0; turn < buckets_->count(); turn++) {
+      const auto [begin, end] = (*buckets_)[turn];
+      communicator_->all_reduce(blocks_.gradients.data() + begin, end - begin, nullptr);
+    }
+  }
 
  private:
   void update(const AdamW& adamw, double norm) {
@@ -127,6 +142,8 @@ class ReferenceBackend final : public Backend {
   std::unique_ptr<void, Free> workspace_;
   size_t workspace_bytes_ = 0;
   bool failed_ = false;  // a norm was not finite
+  Communicator* communicator_ = nullptr;
+  const Buckets* buckets_ = nullptr;
 };
 
 }  // namespace

@@ -38,6 +38,7 @@ class ProfiledLane final : public Lane {
   int stamp() override { return lane_.stamp(); }
   double seconds_between(int from, int to) override { return lane_.seconds_between(from, to); }
   void flush_cache() override { lane_.flush_cache(); }
+  void gradients_final(ParameterId first, ParameterId last) override { lane_.gradients_final(first, last); }
   void upload(const float* host, Tensor to) override { lane_.upload(host, to); }
   void download(Tensor from, float* host) override { lane_.download(from, host); }
 
