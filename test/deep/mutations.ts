@@ -6,6 +6,7 @@ import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
 import { encoder } from './mutations_encoder.js'
 import { recurrent } from './mutations_recurrent.js'
+import { replicas } from './mutations_replicas.js'
 import { shards } from './mutations_shards.js'
 import { text, tokenizer } from './mutations_text.js'
 import { tokenize } from './mutations_tokenize.js'
@@ -471,6 +472,7 @@ export const mutations: readonly Mutation[] = [
   ...data,
   ...ops,
   ...recurrent,
+  ...replicas,
   ...shards,
   ...units,
   ...amx,
