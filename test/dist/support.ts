@@ -13,7 +13,16 @@ export type Changes = Partial<NativeEngineOptions>
 
 /** `gradients` in buckets so small that each model has many. */
 export function create(device: string, changes: Changes = {}): Promise<NativeEngine> {
-  const options = { ...models[0], device, precision: 'fp32', seed: 7, threads: 1, bucketElements: 512, stallSeconds: 60, ...changes }
+  const options = {
+    ...models[0],
+    device,
+    precision: 'fp32',
+    seed: 7,
+    threads: 1,
+    bucketElements: 512,
+    stallSeconds: 60,
+    ...changes,
+  }
   return nativeFor(device).Engine.create(options as NativeEngineOptions)
 }
 
