@@ -10,6 +10,7 @@ import bindings from 'bindings'
 import { AotError } from './errors.js'
 import type { NativeTokenShards } from './native_shards.js'
 import type { NativeTokenizeUnits } from './native_units.js'
+import type { NativeWorlds } from './native_world.js'
 
 /** Memory that native work and JavaScript share: the work adds to `done` (of `total`), and ends early on `stop`. */
 export interface NativeControl {
@@ -407,7 +408,12 @@ export interface NativeOps {
 
 // --------------------------------------------------------------------------------------------------------------------
 
-export interface NativeAddon extends NativeTokenizeFolder, NativeTokenizeUnits, NativeTokenShards, NativeOps {
+export interface NativeAddon
+  extends NativeTokenizeFolder,
+    NativeTokenizeUnits,
+    NativeTokenShards,
+    NativeOps,
+    NativeWorlds {
   setErrorClass(errorClass: typeof AotError): void
   /** Processors this process may use. */
   availableCores(): number
