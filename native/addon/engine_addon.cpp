@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "addon/addon.h"
+#include "addon/engine_options.h"
 #include "addon/task.h"
 #include "addon/token_store_addon.h"
 #include "train/engine.h"
@@ -63,7 +64,9 @@ int threads_argument(const Napi::Value& value) {
   return is_given(value) ? static_cast<int>(integer_argument(value, "threads", 0, 1024)) : 0;
 }
 
-EngineOptions options_argument(const Napi::Value& value) {
+}  // namespace
+
+EngineOptions engine_options_argument(const Napi::Value& value) {
   const Napi::Object object = object_argument(value, "options");
   EngineOptions options;
   options.model = string_argument(object.Get("model"), "model");
@@ -80,6 +83,8 @@ EngineOptions options_argument(const Napi::Value& value) {
   options.threads = threads_argument(object.Get("threads"));
   return options;
 }
+
+namespace {
 
 // Calls wait in a queue that only the event loop touches; one at a time is on a thread, so an engine never holds more
 // than one thread of the pool. On a device that works ahead, a minibatch or a step is issued while the one before is
@@ -469,7 +474,7 @@ void export_engine(Napi::Env env, Napi::Object exports) {
   };
   const auto create = [make_async](const Napi::CallbackInfo& info) -> Napi::Value {
     return guard(info.Env(), [&]() -> Napi::Value {
-      const EngineOptions options = options_argument(info[0]);
+      const EngineOptions options = engine_options_argument(info[0]);
       return make_async(info.Env(), [options] { return Engine::create(options); });
     });
   };

@@ -41,8 +41,10 @@ export interface ResolvedRun {
   runName: string
   /** <save_loc>/<projectName>/<runName>, relative to the current folder when save_loc is. */
   runFolder: string
-  /** 'cpu', 'reference', 'emulated' or 'cuda:N'. Whether it is there is the engine's business. */
+  /** 'cpu', 'reference', 'emulated' or 'cuda:N', or several with commas. Whether they are there is the engine's business. */
   device: string
+  /** Of each cpu; undefined: the cores that this process may use. */
+  threads?: number | undefined
   direction: Direction
   schedule: Schedule
   /** For TokenStore.windows and BatchLoader; the stride is always given. */
@@ -55,6 +57,15 @@ export interface ResolvedRun {
   notes: string[]
 }
 
+/** Told of a run as it goes on, beside the sinks. */
+export interface RunWatcher {
+  /** Everything is set up: minibatches done, and in all. */
+  begun(step: number, total: number): void
+  /** After each minibatch; the loss in nats per token. */
+  stepped(point: { step: number; loss: number; tokensPerSecond: number }): void
+  validated(step: number, loss: number): void
+}
+
 export interface RunOptions {
   /** Train steps_to_train minibatches more, instead of up to that number. */
   noStepPickup: boolean
@@ -64,6 +75,7 @@ export interface RunOptions {
   initFrom?: string | undefined
   /** Aborted on ^C and SIGTERM, which the command listens to: the loop saves its state and returns. */
   signal?: AbortSignal | undefined
+  watcher?: RunWatcher | undefined
 }
 
 export interface RunResult {

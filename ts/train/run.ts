@@ -104,7 +104,8 @@ export async function trainRun(
     introduce({ run, plan, engine, dataset, text, step, print })
 
     const tokensPerStep = training.batch_size * dataset.train.attnLength
-    const progress = new TrainProgress({ start: step, total: plan.steps, tokensPerStep, print, terminal })
+    const { watcher } = options
+    const progress = new TrainProgress({ start: step, total: plan.steps, tokensPerStep, print, terminal, watcher })
     const bytes = { metrics: before?.metrics_bytes ?? 0, samples: before?.samples_bytes ?? 0 }
     const sinks = openSinks({ run, step, bytes, progress, more: surroundings.sinks ?? [] })
     const parts = { run, plan, engine, dataset, text, store, sinks, progress, signal: options.signal }
