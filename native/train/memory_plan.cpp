@@ -63,7 +63,9 @@ int64_t host_engine(const EngineOptions& options, const Model& model, int batch,
     lane +=
         mask_bytes(model, most, window) + scratch_bytes(model, static_cast<int64_t>(most) * window, options.precision);
   }
-  return (3 + lanes) * block + packed + lanes * lane;
+  // What the allocator and huge pages add, and what is passed from host to engine.
+  constexpr int64_t rest = 8 << 20;
+  return (3 + lanes) * block + packed + lanes * lane + rest;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 /** What a person sees of the queue: a line a run on a terminal, now and then a line of text elsewhere. */
 import cliProgress from 'cli-progress'
+import wrapAnsi from 'wrap-ansi'
 import { formatDuration, formatWhole } from '../logging/amounts.js'
 import type { ProgressStream } from '../logging/progress.js'
 import { queueLines } from './lines.js'
@@ -8,6 +9,8 @@ import type { QueueRun } from './state.js'
 export interface QueueDisplay {
   /** A line of text, above those of the runs. */
   log(line: string): void
+  /** What the lines of the runs show by themselves. */
+  event(line: string): void
   /** Something of the run has changed. */
   changed(run: QueueRun): void
   /** Ends the display; nothing of it stays on a terminal. */
@@ -26,7 +29,10 @@ export function openDisplay(
 class Bars implements QueueDisplay {
   readonly #bars: cliProgress.MultiBar
 
-  constructor(runs: readonly QueueRun[], stream: ProgressStream & { rows?: number }) {
+  constructor(
+    runs: readonly QueueRun[],
+    private readonly stream: ProgressStream & { rows?: number },
+  ) {
     const colours = (process.env.NO_COLOR ?? '') === ''
     // A line is left for what the shell says, and one for the cursor.
     const rows = Math.max(1, Math.min(runs.length, (stream.rows ?? 24) - 2))
@@ -53,8 +59,12 @@ class Bars implements QueueDisplay {
   }
 
   log(line: string): void {
-    this.#bars.log(`${line}\x1b[K\n`)
+    // The terminal wraps nothing while the bars are there.
+    const lines = wrapAnsi(line, Math.max(20, (this.stream.columns ?? 80) - 1), { hard: true }).split('\n')
+    for (const part of lines) this.#bars.log(`${part}\x1b[K\n`)
   }
+
+  event(): void {}
 
   changed(): void {}
 
@@ -75,6 +85,10 @@ class Lines implements QueueDisplay {
 
   log(line: string): void {
     this.stream.write(`${line}\n`)
+  }
+
+  event(line: string): void {
+    this.log(line)
   }
 
   changed(run: QueueRun): void {

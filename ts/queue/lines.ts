@@ -30,15 +30,16 @@ function runningParts(state: Extract<RunState, { kind: 'running' }>): Part[] {
   if (position === null) return [{ text: stopping ? 'stops' : 'starts', leave: 0 }]
   const { step, total, loss, tokensPerSecond } = position
   const percent = `${String(Math.min(100, Math.floor((100 * step) / Math.max(1, total)))).padStart(3)}%`
+  const whole = formatWhole(total)
   const parts: Part[] = [
     { text: percent, leave: 0 },
-    { text: `${formatWhole(step)} of ${formatWhole(total)}`, leave: 2 },
+    { text: `${formatWhole(step).padStart(whole.length)} of ${whole}`, leave: 3 },
   ]
   if (loss !== null) parts.push({ text: `loss ${loss.toFixed(4)}`, leave: 1 })
   if (tokensPerSecond > 0) parts.push({ text: `${formatCount(tokensPerSecond)} tokens/s`, leave: 4 })
   if (stopping) parts.push({ text: 'saves and stops', leave: 0 })
   else if (step >= total) parts.push({ text: 'validates', leave: 0 })
-  else if (rate > 0) parts.push({ text: `${formatDuration(Math.round((total - step) / rate))} left`, leave: 3 })
+  else if (rate > 0) parts.push({ text: `${formatDuration(Math.round((total - step) / rate))} left`, leave: 2 })
   return parts
 }
 
@@ -53,14 +54,15 @@ function stateText(state: RunState, width: number): string {
   const joined = (parts: Part[]) => parts.map(({ text }) => text).join(' | ')
   let parts = runningParts(state)
   const { position } = state
-  const room = () => width - joined(parts).length - '[] '.length
-  while (joined(parts).length > width && parts.some(({ leave }) => leave > 0)) {
+  // Of one length for all lines, whatever they say.
+  const size = Math.min(mostBar, Math.max(leastBar, Math.floor(width / 6)))
+  const drawn = position === null ? '' : bar(position.step / Math.max(1, position.total), size)
+  const isTooLong = () => drawn.length + joined(parts).length > width
+  while (isTooLong() && parts.some(({ leave }) => leave > 0)) {
     const first = Math.max(...parts.map(({ leave }) => leave))
     parts = parts.filter(({ leave }) => leave !== first)
   }
-  const size = Math.min(mostBar, room())
-  const drawn = position === null || size < leastBar ? '' : bar(position.step / Math.max(1, position.total), size)
-  return drawn + joined(parts)
+  return isTooLong() ? joined(parts) : drawn + joined(parts)
 }
 
 const colours = { waiting: 'dim', running: null, done: 'green', failed: 'red', stopped: 'yellow' } as const

@@ -82,7 +82,8 @@ export class Queue {
 
   /** Resolves when all runs are over; what became of each is in `runs`. */
   async run(): Promise<void> {
-    for (const { name, state } of this.runs) if (state.kind === 'done') this.log(`${name}: ${describeEnd(state)}`)
+    for (const { name, state } of this.runs)
+      if (state.kind === 'done') this.#display.event(`${name}: ${describeEnd(state)}`)
     void this.#place()
     try {
       await this.#over
@@ -165,7 +166,7 @@ export class Queue {
       })
       this.#work.set(index, { process, devices, started: seconds(), first: null, last: null })
       this.#change(index, { kind: 'running', devices, position: null, rate: 0, stopping: false })
-      this.log(`${this.#run(index).name}: begins on ${devices}; log: ${log}`)
+      this.#display.event(`${this.#run(index).name}: begins on ${devices}; log: ${log}`)
     } catch (error) {
       this.#schedule.ended(index)
       this.#placeAgain = true
@@ -232,11 +233,12 @@ export class Queue {
       for (const line of said) this.log(`${name} | ${line}`)
     }
     const { state: over } = this.#run(index)
-    if (over.kind === 'done' || over.kind === 'stopped') this.log(`${name}: ${describeEnd(over)}`)
+    if (over.kind === 'done' || over.kind === 'stopped') this.#display.event(`${name}: ${describeEnd(over)}`)
     void this.#place()
   }
 
-  #fail(index: number, line: string, isOurs: boolean, devices: string | null, took: number | null = null): void {
+  #fail(index: number, what: string, isOurs: boolean, devices: string | null, took: number | null = null): void {
+    const line = what.replaceAll(/\s*\n\s*/g, ' ')
     const { name, state } = this.#run(index)
     const position = state.kind === 'running' ? state.position : null
     const [step, validLoss] = [position?.step ?? null, position?.validLoss ?? null]
