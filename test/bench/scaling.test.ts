@@ -65,13 +65,15 @@ test('a bucket waits for the last of its gradients', (t) => {
     [0, 1, 2].map((turn) => ({ elements: 10, turn })),
   )
   t.deepEqual(cutBuckets(spans, 100), [{ elements: 30, turn: 2 }])
-  // Of a recurrent model the embedding, which is final last, lies before the head.
+  // Of a recurrent model the embedding, which is final last, lies between the layers and the head.
+  const recurrent = [1, 2, 0].map((turn) => ({ elements: 10, turn }))
   t.deepEqual(
-    cutBuckets(
-      [1, 2, 0].map((turn) => ({ elements: 10, turn })),
-      10,
-    ),
+    cutBuckets(recurrent, 10),
     [0, 1, 2].map((turn) => ({ elements: 10, turn })),
+  )
+  t.deepEqual(
+    cutBuckets(recurrent, 8).map(({ turn }) => turn),
+    [0, 1, 2, 2],
   )
 })
 
@@ -223,7 +225,7 @@ function trained(seconds: number, more: Partial<Row> & { threads?: number } = {}
     part('lm_head_loss_backward', 0.2),
     part('attention_backward', 0.2),
     part('adamw', 0.1),
-    row('gpt_tiny_2 adamw', 1, { bench: 'train_op', shape, figures: { share: 0.9 } }),
+    row('gru_tiny adamw', 1, { bench: 'train_op', shape, figures: { share: 0.9 } }),
   ]
 }
 
@@ -278,7 +280,8 @@ test('bounds of a GPU: no op is faster than its FLOPs and its bytes allow', (t) 
   // Weights, gradients and moments: read 16 bytes a parameter, write 12 and more.
   const adamw = leastSeconds(medium, 'bf16', peak).find(({ op }) => op === 'adamw')?.seconds as number
   t.true(adamw >= (28 * 405e6) / peak.bytes && adamw < (36 * 405e6) / peak.bytes, `${adamw} seconds`)
-  t.true(total(peak) > byFlops)
+  const byBytes = total({ ...peak, flops: Number.POSITIVE_INFINITY })
+  t.true(total(peak) > Math.max(byFlops, byBytes) && total(peak) < 0.99 * (byFlops + byBytes))
   const { step, date } = leastStep('medium', medium, 'bf16', peak)
   t.is(date, null)
   t.true(close(scale(step, group(), 1, 'weak', 1).step, total(peak)))
