@@ -63,6 +63,7 @@ test('what is asked for', async (t) => {
       shapes: 'paper',
       models: ['mini'],
       precisions: [],
+      threads: null,
       link: { name: 'ib-hdr', bandwidth: 24e9, latency: 2.5e-6 },
       devices: 64,
       aggregate: 1,

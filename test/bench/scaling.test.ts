@@ -1,6 +1,13 @@
 /** The model of several devices, against cases worked out by hand. */
 import test from 'ava'
-import { leastSeconds, leastStep, measuredSteps, splitStep } from '../../ts/bench/device_steps.js'
+import {
+  leastSeconds,
+  leastStep,
+  measuredSteps,
+  type NamedStep,
+  type StepChoice,
+  splitStep,
+} from '../../ts/bench/device_steps.js'
 import { linkNames, linkOf } from '../../ts/bench/links.js'
 import type { Row } from '../../ts/bench/record.js'
 import {
@@ -20,6 +27,7 @@ import { measureTraining } from '../../ts/bench/train.js'
 import { native } from '../../ts/native.js'
 import { file, row, run } from './rows.js'
 
+const any: StepChoice = { models: [], precisions: [], threads: null }
 const close = (actual: number, expected: number) => Math.abs(actual - expected) <= 1e-9 * Math.abs(expected) + 1e-12
 const link = (bandwidth: number, latency = 0) => ({ name: 'a link', bandwidth, latency })
 
@@ -232,7 +240,7 @@ function trained(seconds: number, more: Partial<Row> & { threads?: number } = {}
 test('steps of a file of runs: the shortest of each work', (t) => {
   const peer = row('gpt_tiny', 1, { bench: 'train', by: 'PyTorch 2.13.0 eager', shape: { ...tiny, threads: 2 } })
   const runs = file(run(trained(20)), run([peer, ...trained(10)]), run(trained(30)), run(trained(7, { threads: 1 })))
-  const [two, one, ...more] = measuredSteps('a.json', runs, [], [])
+  const [two, one, ...more] = measuredSteps('a.json', runs, any)
   t.deepEqual(more, [])
   t.like(two, { name: 'gpt_tiny', device: 'cpu', precision: 'fp32', shape: tiny, date: run([]).date })
   const { forward, backward, optimizer, ...rest } = two?.step as DeviceStep
@@ -241,15 +249,20 @@ test('steps of a file of runs: the shortest of each work', (t) => {
   t.is(one?.step.lanes, 1)
   t.is(scale(two?.step as DeviceStep, group(), 1, 'strong', 32).step, 10)
 
-  const [gpu] = measuredSteps('a.json', file(run(trained(10, { device: 'cuda:0' }))), ['gpt_tiny'], ['fp32'])
+  const [gpu] = measuredSteps('a.json', file(run(trained(10, { device: 'cuda:0' }))), { ...any, models: ['gpt_tiny'] })
   t.like(gpu?.step, { batch: 2, lanes: 1, slice: 2 })
-  t.is(groupOf(gpu as never, { link: link(1), aggregate: 1, devices: 1, bucket: null }).buckets.length, 1)
+  t.is(groupOf(gpu as NamedStep, { link: link(1), aggregate: 1, devices: 1, bucket: null }).buckets.length, 1)
 
-  const fails = (message: RegExp, ...given: [string[], string[]]) =>
-    t.throws(() => measuredSteps('a.json', runs, ...given), { code: 'AOT_DATA', message })
-  fails(/^a\.json has no training step of XL, only of gpt_tiny: measure one by /, ['XL'], [])
-  fails(/^a\.json has no training step in bf16: /, [], ['bf16'])
-  t.throws(() => measuredSteps('a.json', file(run([row('copy', 1), peer])), [], []), {
+  const chosen = (more: Partial<StepChoice>) => measuredSteps('a.json', runs, { ...any, ...more })
+  t.deepEqual(chosen({ threads: 1 }), [one as NamedStep])
+  t.throws(() => chosen({ models: ['XL'] }), {
+    code: 'AOT_DATA',
+    message: /^a\.json has no training step of XL, only of gpt_tiny: measure one by /,
+  })
+  for (const other of [{ precisions: ['bf16'] }, { threads: 3 }]) {
+    t.throws(() => chosen(other), { code: 'AOT_DATA', message: /^a\.json has no training step in this precision, on / })
+  }
+  t.throws(() => measuredSteps('a.json', file(run([row('copy', 1), peer])), any), {
     code: 'AOT_DATA',
     message: /^a\.json has no training step with its ops: measure one by aot-bench train MODEL --json FILE$/,
   })
@@ -299,7 +312,7 @@ test('links are as fast as their specification at most', (t) => {
 test('tables: two of one model, a line for each of several', (t) => {
   const plain = { width: 120, colours: false }
   const request = { link: linkOf('ethernet-10g'), aggregate: 1, devices: 8, bucket: null }
-  const one = measuredSteps('a.json', file(run(trained(10))), [], [])
+  const one = measuredSteps('a.json', file(run(trained(10))), any)
   const text = scalingTable(one, request, plain)
   t.regex(text, /^gpt_tiny, fp32, 2 threads, 2 × 32 tokens\ncpu \(measured 2026-11-25\); ethernet-10g: 1\.19 GB\/s/)
   t.regex(

@@ -87,18 +87,21 @@ function measuredStep(run: Run, row: Row): NamedStep | null {
 const seconds = ({ step: { forward, backward, optimizer } }: NamedStep) =>
   forward + backward.reduce((total, part) => total + part, 0) + optimizer
 
+/** Which steps of a file are meant; empty, null: all. */
+export interface StepChoice {
+  models: readonly string[]
+  precisions: readonly string[]
+  /** Of the cpu. */
+  threads: number | null
+}
+
 /**
  * The training steps of a file of runs, in its order. Of several of one work the shortest: what else ran on the machine
  * can only have made the others longer.
- * @param models names; empty: all
- * @throws AotError AOT_DATA when there is none, or none of such a name
+ * @throws AotError AOT_DATA when there is none of such
  */
-export function measuredSteps(
-  path: string,
-  { runs }: BenchFile,
-  models: readonly string[],
-  precisions: readonly string[],
-): NamedStep[] {
+export function measuredSteps(path: string, { runs }: BenchFile, choice: StepChoice): NamedStep[] {
+  const { models, precisions, threads } = choice
   const found = new Map<string, NamedStep>()
   for (const run of runs) {
     for (const row of run.rows.filter(({ bench, by }) => bench === 'train' && by === ourselves)) {
@@ -118,11 +121,13 @@ export function measuredSteps(
     throw new AotError('AOT_DATA', `${path} has no training step of ${model}, only of ${names}: ${cure}`)
   }
   const chosen = all.filter(
-    ({ name, precision }) =>
-      (models.length === 0 || models.includes(name)) && (precisions.length === 0 || precisions.includes(precision)),
+    ({ name, device, precision, step }) =>
+      (models.length === 0 || models.includes(name)) &&
+      (precisions.length === 0 || precisions.includes(precision)) &&
+      (threads === null || device !== 'cpu' || step.lanes === threads),
   )
   if (chosen.length === 0) {
-    throw new AotError('AOT_DATA', `${path} has no training step in ${precisions.join(' or ')}: ${cure}`)
+    throw new AotError('AOT_DATA', `${path} has no training step in this precision, on so many threads: ${cure}`)
   }
   return chosen
 }

@@ -1,5 +1,5 @@
 /** The command line of aot-bench. */
-import type { Peak } from '../bench/device_steps.js'
+import type { Peak, StepChoice } from '../bench/device_steps.js'
 import { type Link, linkNames, linkOf } from '../bench/links.js'
 import type { ScalingRequest } from '../bench/scaling_table.js'
 import { type ShapeSet, shapeSets } from '../bench/shapes.js'
@@ -33,13 +33,11 @@ export interface BenchArguments {
   csv: string | null
 }
 
-export interface ScalingArguments extends ScalingRequest {
+export interface ScalingArguments extends ScalingRequest, StepChoice {
   /** A file that --json wrote, or what a GPU can do at best. */
   from: string | Peak
   shapes: ShapeSet
-  /** Empty: all. */
-  models: string[]
-  precisions: ('fp32' | 'bf16')[]
+  precisions: BenchArguments['precisions']
 }
 
 export type BenchRequest =
@@ -51,7 +49,7 @@ export type BenchRequest =
 const options = {
   device: { ...text, alias: 'd', describe: 'cpu, cuda:N or emulated', defaultDescription: 'cpu' },
   precision: { ...text, describe: 'fp32, bf16, or both with a comma', defaultDescription: 'fp32,bf16' },
-  threads: { ...text, describe: 'Of the cpu', defaultDescription: 'all cores; tokenize: 1, and all' },
+  threads: { ...text, describe: 'Of the cpu', defaultDescription: 'all cores; tokenize: 1, and all; scaling: any' },
   shapes: {
     ...text,
     describe: `Models whose sizes are taken: ${Object.keys(shapeSets).join(', ')}`,
@@ -115,7 +113,6 @@ export async function parseBenchArguments(given: readonly string[]): Promise<Ben
   if (work === 'tokenize' && words.length > 1) {
     throw new AotError('AOT_CONFIG', `"${words[1]}" is one too many: aot-bench tokenize takes one folder`)
   }
-  const threads = values.single('threads')
   const seconds = values.single('seconds')
   return {
     kind: 'bench',
@@ -124,7 +121,7 @@ export async function parseBenchArguments(given: readonly string[]): Promise<Ben
       words,
       device: oneDevice(parseDevices([values.single('device') ?? 'cpu'])),
       precisions: precisionsOf(values.single('precision') ?? ''),
-      threads: threads === undefined ? null : whole('threads', threads, 1, 1024),
+      threads: threadsOf(values),
       shapes: shapesOf(values),
       models: values.all('model'),
       ops: values.all('op'),
@@ -153,6 +150,7 @@ function scalingOf([file, ...more]: readonly string[], values: GivenOptions): Sc
     shapes: shapesOf(values) ?? 'paper',
     models: values.all('model'),
     precisions: precisionsOf(values.single('precision') ?? ''),
+    threads: threadsOf(values),
     link: linkFrom(values),
     devices: whole('devices', values.single('devices') ?? '64', 1, 1024),
     aggregate: whole('aggregate', values.single('aggregate') ?? '1', 1, 1_000_000),
@@ -199,6 +197,11 @@ function precisionsOf(value: string): BenchArguments['precisions'] {
     if (name === 'fp32' || name === 'bf16') return name
     throw new AotError('AOT_CONFIG', `--precision must be fp32, bf16 or fp32,bf16, not "${value}"`)
   })
+}
+
+function threadsOf(values: GivenOptions): number | null {
+  const threads = values.single('threads')
+  return threads === undefined ? null : whole('threads', threads, 1, 1024)
 }
 
 function shapesOf(values: GivenOptions): ShapeSet | null {

@@ -36,8 +36,9 @@ export async function benchCommand(words: readonly string[]): Promise<void> {
   }
 }
 
-async function stepsOf({ from, shapes, models, precisions }: ScalingArguments): Promise<NamedStep[]> {
-  if (typeof from === 'string') return measuredSteps(from, await readBenchFile(from), models, precisions)
+async function stepsOf(given: ScalingArguments): Promise<NamedStep[]> {
+  const { from, shapes, models, precisions } = given
+  if (typeof from === 'string') return measuredSteps(from, await readBenchFile(from), given)
   const selected = selectModels({ device: 'cuda:0', shapes, models })
   return selected.map(({ name, shape, precision }) =>
     leastStep(name, shape, precision ?? precisions[0] ?? 'bf16', from),
