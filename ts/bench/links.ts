@@ -8,7 +8,7 @@ export interface Link {
   latency: number
 }
 
-/** GB/s by the specification, GB/s that an all-reduce was seen to get (null: not published; then the first), microseconds. */
+/** GB/s by the specification; those that NCCL's maintainers expect of an all-reduce (null: none published); microseconds. */
 const published = {
   nvlink4: [450, 370, 3.4],
   nvlink5: [900, 722, 3.4],
@@ -26,6 +26,6 @@ export type LinkName = keyof typeof published
 export const linkNames = Object.keys(published) as LinkName[]
 
 export function linkOf(name: LinkName): Link {
-  const [specified, seen, latency] = published[name]
-  return { name, bandwidth: (seen ?? specified) * 1e9, latency: latency / 1e6 }
+  const [specified, expected, latency] = published[name]
+  return { name, bandwidth: (expected ?? specified) * 1e9, latency: latency / 1e6 }
 }
