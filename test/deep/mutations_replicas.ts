@@ -37,11 +37,20 @@ export const replicas = [
       'if (block != Block::gradients)',
     ],
   ),
-  ...inFile('native/dist/buckets.cpp', 'dist/replicas', [
-    'a bucket waits for its last parameter only',
-    'parts[piece]++;',
-    'parts[piece] = 1;',
-  ]),
+  ...inFile(
+    'native/dist/buckets.cpp',
+    'dist/parts',
+    ['a bucket waits for its last parameter only', 'parts[piece]++;', 'parts[piece] = 1;'],
+    ['buckets that come late come first', 'last[a] < last[b]', 'last[a] > last[b]'],
+    ['the end of the block is in no bucket', '(elements + size - 1) / size', 'elements / size'],
+  ),
+  ...inFile(
+    'native/dist/thread_group.cpp',
+    'dist/parts',
+    ['the second comer goes on', 'return calls >= meeting;', 'return calls > 0 || meeting > 0;'],
+    ['the last word counts', 'if (over_.empty()) over_ = why;', 'over_ = why;'],
+    ['one who waits himself is named', 'if (meetings_[other] >= meeting) continue;', ''],
+  ),
   ...inFile('native/cpu/cpu_backend.cpp', 'dist/replicas', [
     'complete after the first slice',
     'number + pool_.size() < slices ? nullptr : exchange',
@@ -64,4 +73,22 @@ export const replicas = [
     ['the last share alone', 'sum[i] += values[i];', 'sum[i] = values[i];'],
   ),
   ...inFile('native/train/engine.cpp', 'dist/replicas', ['a minibatch after the last', 'if (last_)', 'if (false)']),
+  ...inFile(
+    'ts/train/world.ts',
+    'train/world',
+    ['each stops by himself', "(await this.world.allGather(wanted ? 'stop' : '')).includes('stop')", 'wanted'],
+    ['any config will do', 'if (config !== configHash(run)) {', 'if (config === null) {'],
+    ['any token file will do', 'if (difference === null) return', 'return'],
+    ['the others keep no part in a save', "await write('')", ''],
+  ),
+  ...inFile(
+    'ts/devices/share.ts',
+    'train/world',
+    [
+      'every process takes the first devices',
+      'devices.slice(place * each, (place + 1) * each)',
+      'devices.slice(0, each)',
+    ],
+    ['all processes are on one machine', 'hosts.filter((other) => other === host).length', 'hosts.length'],
+  ),
 ]
