@@ -13,8 +13,10 @@ import { measureTraining, trainRows } from './train.js'
 export type Precision = 'fp32' | 'bf16'
 
 export interface SessionOptions {
+  /** runTrain: several with commas, a replica on each. */
   device: string
   precisions: readonly Precision[]
+  /** Of each cpu. */
   threads: number
   shapes: ShapeSet | null
   /** Names of models, or config files; empty: all of the shapes. */
@@ -81,6 +83,21 @@ async function ceilingsOf(
   return ceilings
 }
 
+/** What all devices can do together: cpus at once, of GPUs the first for each. */
+async function ceilingsOfAll(
+  options: SessionOptions,
+  precisions: readonly Precision[],
+  seconds: number,
+): Promise<Ceilings> {
+  const devices = options.device.split(',')
+  const [device] = devices as [string]
+  if (device === 'cpu')
+    return ceilingsOf({ ...options, device, threads: options.threads * devices.length }, precisions, seconds)
+  const one = await ceilingsOf({ ...options, device }, precisions, seconds)
+  const all = (rate: number | null) => (rate === null ? null : rate * devices.length)
+  return { ...one, matmul: { fp32: all(one.matmul.fp32), bf16: all(one.matmul.bf16) } }
+}
+
 export async function runOps(options: SessionOptions & { ops: readonly string[]; seconds: number }): Promise<void> {
   const { device, precisions, threads, ops, seconds, peers, signal, onRow } = options
   const models = selectModels(options).map(({ shape }) => shape)
@@ -93,9 +110,9 @@ export async function runOps(options: SessionOptions & { ops: readonly string[];
 
 export async function runTrain(options: SessionOptions & { steps: number }): Promise<void> {
   const { device, threads, steps, peers, signal, onRow } = options
-  const models = selectModels(options)
+  const models = selectModels({ ...options, device: device.split(',')[0] as string })
   const precisions = [...new Set(models.flatMap(({ precision }) => precision ?? options.precisions))]
-  const ceilings = await ceilingsOf(options, precisions, 0.5)
+  const ceilings = await ceilingsOfAll(options, precisions, 0.5)
   for (const { name, shape, precision: own } of models) {
     for (const precision of own === null ? options.precisions : [own]) {
       if (signal.aborted) return

@@ -47,7 +47,12 @@ export type BenchRequest =
   | { kind: 'bench'; arguments: BenchArguments }
 
 const options = {
-  device: { ...text, alias: 'd', describe: 'cpu, cuda:N or emulated', defaultDescription: 'cpu' },
+  device: {
+    ...text,
+    alias: 'd',
+    describe: 'cpu, cuda:N or emulated; train: several with commas',
+    defaultDescription: 'cpu',
+  },
   precision: { ...text, describe: 'fp32, bf16, or both with a comma', defaultDescription: 'fp32,bf16' },
   threads: { ...text, describe: 'Of the cpu', defaultDescription: 'all cores; tokenize: 1, and all; scaling: any' },
   shapes: {
@@ -119,7 +124,7 @@ export async function parseBenchArguments(given: readonly string[]): Promise<Ben
     arguments: {
       work,
       words,
-      device: oneDevice(parseDevices([values.single('device') ?? 'cpu'])),
+      device: devicesOf(values, work),
       precisions: precisionsOf(values.single('precision') ?? ''),
       threads: threadsOf(values),
       shapes: shapesOf(values),
@@ -197,6 +202,16 @@ function precisionsOf(value: string): BenchArguments['precisions'] {
     if (name === 'fp32' || name === 'bf16') return name
     throw new AotError('AOT_CONFIG', `--precision must be fp32, bf16 or fp32,bf16, not "${value}"`)
   })
+}
+
+/** Several, of one kind, are for whole training steps: a replica on each. */
+function devicesOf(values: GivenOptions, work: string): string {
+  const devices = parseDevices([values.single('device') ?? 'cpu'])
+  if (work !== 'train' || devices.length === 1) return oneDevice(devices)
+  if (values.isSet('peers')) {
+    throw new AotError('AOT_CONFIG', '--peers: the others are measured on one device; give one, or leave --peers out')
+  }
+  return devices.join(',')
 }
 
 function threadsOf(values: GivenOptions): number | null {

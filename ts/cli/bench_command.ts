@@ -53,10 +53,11 @@ async function bench(given: BenchArguments, words: readonly string[]): Promise<v
   if (device === 'reference')
     throw new AotError('AOT_DEVICE', '--device: the reference is plain loops, not to be timed; use cpu')
   const models = work === 'train' ? [...given.words, ...given.models] : given.models
-  if (work !== 'tokenize') selectModels({ device, shapes: given.shapes, models })
-  const description = work === 'tokenize' ? null : await describeDevice(device)
+  const [first] = device.split(',') as [string]
+  if (work !== 'tokenize') selectModels({ device: first, shapes: given.shapes, models })
+  const description = work === 'tokenize' ? null : await describeDevice(first)
   if (description !== null) say(description)
-  if (device === 'emulated' && work !== 'tokenize') say('these are times of the emulation; they say nothing of a GPU')
+  if (first === 'emulated' && work !== 'tokenize') say('these are times of the emulation; they say nothing of a GPU')
 
   const rows: Row[] = []
   const signal = stopOnSignals(command, 'what was measured so far is kept')
@@ -71,7 +72,7 @@ async function bench(given: BenchArguments, words: readonly string[]): Promise<v
   const session = {
     device,
     precisions: given.precisions.length > 0 ? given.precisions : (['fp32', 'bf16'] as const),
-    threads: given.threads ?? native.availableCores(),
+    threads: given.threads ?? Math.max(1, Math.floor(native.availableCores() / device.split(',').length)),
     shapes: given.shapes,
     models,
     peers,

@@ -23,14 +23,14 @@ function parseDevice(piece: string, text: string): string {
 }
 
 /**
- * The one device that every run of a command goes to.
+ * The one device that a command works on.
  * @throws AotError AOT_DEVICE when several are given.
  */
 export function oneDevice(devices: readonly string[]): string {
   if (devices.length > 1) {
     throw new AotError(
       'AOT_DEVICE',
-      `--device: ${devices.join(',')} are ${devices.length} devices; training on several at once is not available yet, give one`,
+      `--device: ${devices.join(',')} are ${devices.length} devices, and this works on one: give one`,
     )
   }
   return devices[0] as string
