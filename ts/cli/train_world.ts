@@ -7,8 +7,8 @@ const silenceSeconds = 30
 /** How much longer one that lives may keep the others waiting. */
 const stallFactor = 20
 
-/** By what MPI's starters tell a process that it is one of theirs. */
-const launchVariables = ['OMPI_COMM_WORLD_SIZE', 'PMIX_RANK', 'PMI_RANK']
+/** By what mpirun and srun tell a process that it is one of theirs; which they mean is for native/dist/mpi.cpp to say. */
+const launchVariables = ['OMPI_COMM_WORLD_SIZE', 'PMI_SIZE', 'PMI_RANK', 'PMIX_RANK', 'SLURM_STEP_NUM_TASKS']
 
 /** The processes of the job; null where this one was started alone. */
 export async function joinJob(rankTimeout: number | undefined): Promise<NativeWorld | null> {
