@@ -1,6 +1,6 @@
 /** aot-train with several configs, as a person runs it. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { native, packageRoot } from '../../ts/native.js'
@@ -154,4 +154,17 @@ test('what can be seen before the start is told before anything begins', async (
   const odd = await start(folder, configs[0] as string, configs[1] as string, '--set', 'n_heads=3').ended
   t.is(odd.status, 2)
   t.false(existsSync(join(folder, 'runs')))
+})
+
+test('a run that another process trains is reported as failed', async (t) => {
+  const { folder, settings } = await realDataset(t, 300)
+  const configs = makeConfigs(folder, settings).slice(0, 2)
+  const held = runFolder(folder, 'arrows-of-time', 'a')
+  mkdirSync(held, { recursive: true })
+  const lock = new native.FileLock(join(held, 'lock'), { busy: 'busy' })
+  const { status, stdout } = await start(folder, ...configs, '-d', 'cpu').ended
+  lock.release()
+  t.is(status, 2)
+  t.regex(stdout, /^a: this run is being trained by .*$/m)
+  t.regex(stdout, /^b .* done$/m)
 })
