@@ -31,6 +31,7 @@ function make(
   plays: Record<string, string[]>,
   { places = 2, sizes = {}, free = 1e9, finished = [] }: Options = {},
 ): Made {
+  t.timeout(60_000)
   const folder = mkdtempSync(join(tmpdir(), 'aot-queue-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   const lines: string[] = []
