@@ -42,13 +42,17 @@ function withLoop(loop: string, ...words: string[]): string[] {
 test('without options', async (t) => {
   t.deepEqual(await parse('a.json', 'b.json'), {
     configs: ['a.json', 'b.json'],
-    device: 'cpu',
+    devices: ['cpu'],
+    devicesPerRun: undefined,
+    threads: undefined,
+    rankTimeout: undefined,
     projectName: undefined,
     runNames: [],
     overrides: [],
     initFrom: undefined,
     noStepPickup: false,
     cooldownNow: false,
+    shared: [],
   })
 })
 
@@ -57,13 +61,17 @@ test('every option, with dashes, with underscores and short', async (t) => {
   const model = { section: '', name: 'model', value: 'gpt', origin: '--model gpt' }
   const expected = {
     configs: ['a.json'],
-    device: 'cuda:1',
+    devices: ['cuda:1'],
+    devicesPerRun: undefined,
+    threads: undefined,
+    rankTimeout: undefined,
     projectName: 'my_project',
     runNames: ['1'],
     overrides: [set, model],
     initFrom: 'some_run',
     noStepPickup: true,
     cooldownNow: true,
+    shared: ['--set=batch_size=8', '--model=gpt', '--init-from=some_run', '--no-step-pickup', '--cooldown-now'],
   }
   const rest = ['--set', 'batch_size=8', '--model', 'gpt']
   t.deepEqual(
@@ -108,6 +116,11 @@ test('flags stand before a config without taking it', async (t) => {
   t.like(await parse('123', '-c', '-c'), { configs: ['123'], cooldownNow: true })
 })
 
+test('several devices, and how many of them a run gets', async (t) => {
+  t.like(await parse('a.json', '-d', 'cuda', '-d', 'cpu,cuda:1'), { devices: ['cuda:0', 'cpu', 'cuda:1'] })
+  t.like(await parse('a.json', 'b.json', '--devices-per-run', '2', '--threads', '3'), { devicesPerRun: 2, threads: 3 })
+})
+
 const refused: [words: string[], line: string, code?: string][] = [
   [[], 'no config given: aot-train config.json (aot-train --help tells more)'],
   [['a.json', '--step-pickup'], 'unknown option --step-pickup; did you mean --no-step-pickup?'],
@@ -125,11 +138,8 @@ const refused: [words: string[], line: string, code?: string][] = [
   ],
   [['a.json', '--set', 'dropou=1'], '--set dropou=1: unknown key dropou; did you mean dropout?'],
   [['a.json', '-d', 'gpu'], '--device: "gpu" is no device; known are cpu, cuda:N, emulated, reference', 'AOT_DEVICE'],
-  [
-    ['a.json', '-d', 'cuda', '-d', 'cuda:1'],
-    '--device: cuda:0,cuda:1 are 2 devices; training on several at once is not available yet, give one',
-    'AOT_DEVICE',
-  ],
+  [['a.json', '--devices-per-run', '0'], '--devices-per-run: must be a whole number from 1 to 1024, not 0'],
+  [['a.json', '--threads=-1'], '--threads: must be a whole number from 1 to 1024, not -1'],
 ]
 
 for (const [words, message, code = 'AOT_CONFIG'] of refused) {
@@ -194,6 +204,8 @@ test('--help names every option and --version the version', (t) => {
   t.is(help.stderr, '')
   for (const option of [
     '-d, --device',
+    '--devices-per-run',
+    '--threads',
     '-p, --project-name',
     '-r, --run-name',
     '-s, --no-step-pickup',
@@ -214,28 +226,24 @@ test('--help names every option and --version the version', (t) => {
   t.deepEqual(command('--version'), { status: 0, stdout: `${version}\n`, stderr: '' })
 })
 
-test('the runs of several configs follow one another, each with its options', (t) => {
-  const loop = `async (run, { signal, ...options }) => {
-    console.log('begin', run.runFolder, run.device, run.direction.kind, run.config.seed, JSON.stringify(options))
-    await new Promise((resolve) => setTimeout(resolve, 10))
-    console.log('end', run.runName, signal.aborted)
+test('the run of a config gets its options', (t) => {
+  const loop = `async (run, { signal, watcher, ...options }) => {
+    console.log('run', run.runFolder, run.device, run.threads, run.direction.kind, run.config.seed, JSON.stringify(options))
+    console.log(signal.aborted, watcher)
   }`
-  const words = ['fw.json', 'bw.json', '-r', 'a', '-r', 'b', '-p', 'p', '-s', '--set', 'seed=5', '--init-from', 'w']
-  const done = spawnSync(process.execPath, withLoop(loop, ...words), { cwd: folder, encoding: 'utf8' })
+  const words = ['fw.json', '-r', 'a', '-p', 'p', '-s', '--set', 'seed=5', '--init-from', 'w', '--threads', '3']
+  const done = spawnSync(process.execPath, withLoop(loop, ...words, '-d', 'cpu,cpu'), { cwd: folder, encoding: 'utf8' })
   t.is(done.stderr, 'aot-train: fw.json: note: training_params.state_save_loc is ignored: save_loc is given too\n')
   t.is(done.status, 0)
   const options = '{"noStepPickup":true,"cooldownNow":false,"initFrom":"w"}'
-  t.is(
-    done.stdout,
-    `begin new/p/a cpu forward 5 ${options}\nend a false\nbegin runs/p/b cpu backward 5 ${options}\nend b false\n`,
-  )
+  t.is(done.stdout, `run new/p/a cpu,cpu 3 forward 5 ${options}\nfalse undefined\n`)
 })
 
 for (const [signal, status] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const) {
-  test(`${signal} stops the run through its signal and begins no other`, async (t) => {
+  test(`${signal} stops the run through its signal`, async (t) => {
     const loop = `async (run, { signal }) => {
       console.log('begin', run.runName)
       const timer = setTimeout(() => {}, 60_000)
@@ -243,7 +251,7 @@ for (const [signal, status] of [
       clearTimeout(timer)
       console.log('saved')
     }`
-    const child = spawn(process.execPath, withLoop(loop, 'bw.json', 'other/fw.json'), { cwd: folder })
+    const child = spawn(process.execPath, withLoop(loop, 'bw.json'), { cwd: folder })
     let stdout = ''
     let stderr = ''
     child.stdout.on('data', (data) => {

@@ -5,6 +5,7 @@ import { amx } from './mutations_amx.js'
 import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
 import { encoder } from './mutations_encoder.js'
+import { queue } from './mutations_queue.js'
 import { recurrent } from './mutations_recurrent.js'
 import { replicas } from './mutations_replicas.js'
 import { scaling } from './mutations_scaling.js'
@@ -483,4 +484,5 @@ export const mutations: readonly Mutation[] = [
   ...front,
   ...bench,
   ...scaling,
+  ...queue,
 ].sort((a, b) => Number(b.file.startsWith('ts/')) - Number(a.file.startsWith('ts/')))

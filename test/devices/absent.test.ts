@@ -1,5 +1,6 @@
 /** Devices that are not there: one line that says so, and what to do. */
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import test from 'ava'
@@ -30,6 +31,22 @@ withoutGpu('aot-train says so in one line', async (t) => {
   const lines = (error as unknown as { stderr: string }).stderr.trimEnd().split('\n')
   t.is(lines.length, 1, lines.join('\n'))
   t.regex(lines[0] as string, new RegExp(`^aot-train: ${noGpu.source.slice(1)}`))
+})
+
+withoutGpu('aot-train with several says so in one line, before anything is made', async (t) => {
+  const { folder, settings } = await realDataset(t, 300)
+  const { configPath, runFolder } = makeRun(folder, settings)
+  const queue = [configPath, configPath, '-r', 'run', '-r', 'other', '--device', 'cpu,cuda:0']
+  for (const words of [queue, [configPath, '--device', 'cuda:0,cuda:1']]) {
+    const command = [join(packageRoot, 'bin/aot-train.js'), ...words]
+    const error = await t.throwsAsync(promisify(execFile)(process.execPath, command, { cwd: folder }), {
+      code: 2,
+    } as never)
+    const lines = (error as unknown as { stderr: string }).stderr.trimEnd().split('\n')
+    t.is(lines.length, 1, lines.join('\n'))
+    t.regex(lines[0] as string, new RegExp(`^aot-train: ${noGpu.source.slice(1)}`))
+    t.false(existsSync(runFolder))
+  }
 })
 
 test('the ordinary addon has no emulated device', (t) => {

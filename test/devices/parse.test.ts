@@ -29,13 +29,13 @@ for (const [text, message] of [
   })
 }
 
-test('a run goes to one device', (t) => {
+test('most commands use one device', (t) => {
   t.is(oneDevice(['cuda:1']), 'cuda:1')
   t.like(
     t.throws(() => oneDevice(['cuda:0', 'cuda:1'])),
     {
       code: 'AOT_DEVICE',
-      message: '--device: cuda:0,cuda:1 are 2 devices; training on several at once is not available yet, give one',
+      message: '--device: cuda:0,cuda:1 are 2 devices, and this works on one: give one',
     },
   )
 })

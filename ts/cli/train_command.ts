@@ -34,6 +34,10 @@ export async function trainCommand(words: readonly string[], loadLoop: () => Pro
     await queueCommand({ candidates, places, shared, noStepPickup, cooldownNow })
     return
   }
+  if (devices.length > 1) {
+    const { freeMemory } = await import('../queue/memory.js')
+    await freeMemory(places.flat()) // asks whether they are there
+  }
   const trainRun = await loadLoop()
   const [run] = runs as [ResolvedRun]
   const link = QueueLink.connect()

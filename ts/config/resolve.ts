@@ -33,7 +33,7 @@ export function resolveRun({ config, given, notes }: LoadedConfig, place: RunPla
     runName,
     runFolder: join(training_params.save_loc, projectName, runName),
     device: place.device,
-    threads: place.threads,
+    ...(place.threads !== undefined && { threads: place.threads }),
     direction,
     schedule: scheduleOf(config),
     windows: {

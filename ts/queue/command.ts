@@ -56,7 +56,7 @@ async function itemOf(
       aggregate: run.config.training_params.aggregate,
       finished,
       needs,
-      words: (place) => [script, ...wordsOf(runs[place] as ResolvedRun), ...shared],
+      words: (place) => [script, ...shared, ...wordsOf(runs[place] as ResolvedRun)],
     }
   } catch (error) {
     throw error instanceof AotError ? new AotError(error.code, `${run.configPath}: ${error.message}`) : error

@@ -8,7 +8,8 @@ const mostName = 24
 
 type Part = { text: string /** The higher, the sooner it is left out of a narrow line. */; leave: number }
 
-function shortened(text: string, width: number): string {
+/** The text, or its beginning and three dots in one letter. */
+export function shortened(text: string, width: number): string {
   const letters = [...text]
   return letters.length <= width ? text : `${letters.slice(0, Math.max(0, width - 1)).join('')}…`
 }
@@ -87,7 +88,7 @@ export function queueLines(runs: readonly QueueRun[], screen: Screen): string[] 
     Math.min(most, Math.max(0, ...texts.map((text) => [...text].length)))
   const name = widest(
     runs.map((run) => run.name),
-    Math.min(mostName, Math.floor(screen.columns / 3)),
+    Math.min(mostName, Math.floor(screen.columns / 5)),
   )
   const device = widest(
     runs.map(({ state }) => devicesOf(state)),

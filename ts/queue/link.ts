@@ -8,7 +8,9 @@ const leastSeconds = 0.2
 
 export class QueueLink {
   readonly #gone = new AbortController()
-  #lastStep = Number.NEGATIVE_INFINITY
+  #sent = Number.NEGATIVE_INFINITY
+  /** The last one, which was not sent so soon after the one before. */
+  #unsent: RunMessage | null = null
 
   private constructor() {
     process.once('disconnect', () => this.#gone.abort())
@@ -30,9 +32,10 @@ export class QueueLink {
     begun: (step, total) => void this.#send({ kind: 'begun', step, total }),
     stepped: ({ step, loss, tokensPerSecond }) => {
       const now = performance.now() / 1000
-      if (now - this.#lastStep < leastSeconds) return
-      this.#lastStep = now
-      void this.#send({ kind: 'step', step, loss, tokensPerSecond })
+      this.#unsent = { kind: 'step', step, loss, tokensPerSecond }
+      if (now - this.#sent < leastSeconds) return
+      this.#sent = now
+      this.#sendStep()
     },
     validated: (step, loss) => void this.#send({ kind: 'validated', step, loss }),
   }
@@ -43,6 +46,7 @@ export class QueueLink {
       const { step, stopped, validLoss } = await work()
       await this.#send({ kind: 'ended', step, stopped, validLoss })
     } catch (error) {
+      this.#sendStep()
       const code = error instanceof AotError ? error.code : 'AOT_INTERNAL'
       await this.#send({ kind: 'failed', code, message: (error as Error).message })
       throw error
@@ -50,6 +54,11 @@ export class QueueLink {
       // The process does not end while the channel is open.
       if (process.connected) process.disconnect()
     }
+  }
+
+  #sendStep(): void {
+    if (this.#unsent !== null) void this.#send(this.#unsent)
+    this.#unsent = null
   }
 
   /** Resolves when it is sent, or cannot be. */

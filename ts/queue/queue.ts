@@ -198,10 +198,8 @@ export class Queue {
     const passed = seconds() - work.first.time
     const rate = passed > 0 ? (step - work.first.step) / passed : 0
     this.#change(index, { ...state, rate, position: { ...state.position, step, loss, tokensPerSecond } })
-    if (step - work.first.step > this.#item(index).aggregate) {
-      this.#schedule.settled(index)
-      if (this.#schedule.hasRoom) void this.#place()
-    }
+    const hasAll = step - work.first.step > this.#item(index).aggregate
+    if (hasAll && this.#schedule.settled(index) && this.#schedule.hasRoom) void this.#place()
   }
 
   #ended(index: number, end: RunEnd): void {

@@ -61,9 +61,12 @@ export class Schedule {
     this.#running.delete(run)
   }
 
-  settled(run: number): void {
+  /** It has all its memory. False when that was known. */
+  settled(run: number): boolean {
     const running = this.#running.get(run)
-    if (running !== undefined) running.settled = true
+    if (running === undefined || running.settled) return false
+    running.settled = true
+    return true
   }
 
   /** Nothing starts any more; gives the runs that waited. */

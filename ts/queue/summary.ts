@@ -1,6 +1,7 @@
 /** What came of a queue: a table, and the exit status. */
 import { type Column, columnsTable, paint, type TableStyle } from '../bench/columns.js'
 import { formatDuration, formatWhole } from '../logging/amounts.js'
+import { shortened } from './lines.js'
 import type { QueueRun } from './state.js'
 
 function stateCell({ state }: QueueRun, style: TableStyle): string {
@@ -21,7 +22,7 @@ export function summaryTable(runs: readonly QueueRun[], style: TableStyle): stri
     return ({ state }: QueueRun) => (state.kind === 'waiting' || state.kind === 'running' ? '' : cell(state))
   }
   const columns: Column<QueueRun>[] = [
-    { title: 'run', align: 'left', cell: ({ name }) => name },
+    { title: 'run', align: 'left', cell: ({ name }) => shortened(name, Math.floor(style.width / 3)) },
     { title: 'device', align: 'left', cell: past(({ devices }) => devices ?? ''), leave: 3 },
     { title: 'steps', cell: past(({ step }) => (step === null ? '' : formatWhole(step))), leave: 2 },
     { title: 'validation\nloss', cell: past(({ validLoss }) => validLoss?.toFixed(4) ?? '') },

@@ -1,0 +1,73 @@
+/** Planted mistakes of the run queue. */
+import { inFile } from './mutation.js'
+
+export const queue = [
+  ...inFile(
+    'ts/queue/schedule.ts',
+    'queue/schedule',
+    ['two runs at one place', 'find(({ place, need }) => !closed.has(place) && ', 'find(({ need }) => '],
+    ['memory that is not taken yet is given again', 'if (!settled) take(left, need)', 'if (settled) take(left, need)'],
+    ['a later run takes the place of one that waits', 'for (const { place } of possible) closed.add(place)', ''],
+    ['what others of the queue hold makes a run fail', '(pool) => !used.has(pool)) === null)', '() => true) === null)'],
+    ['what begins at once shares the memory', '      take(left, need)\n', ''],
+    ['runs begin after the stop', '    this.#waiting = []\n', ''],
+  ),
+  ...inFile(
+    'ts/queue/queue.ts',
+    'queue/queue',
+    ['a free place stays free', '    void this.#place()\n  }\n\n  #fail', '  }\n\n  #fail'],
+    ["a crash is taken for the user's mistake", 'end.status !== 2, work.devices', 'false, work.devices'],
+    [
+      'what is finished is trained again',
+      'flatMap(({ finished }, index) => (finished === null ? [index] : []))',
+      'map((_, index) => index)',
+    ],
+    ['runs are not told to stop', '      process.stop()\n', ''],
+    [
+      'the second ^C kills none',
+      '    this.stop()\n    for (const { process } of this.#work.values()) process.kill()',
+      '    this.stop()',
+    ],
+  ),
+  ...inFile(
+    'ts/queue/run_process.ts',
+    'queue/queue',
+    ['a log begins anew', "openSync(log, 'a')", "openSync(log, 'w')"],
+    ['the last messages are not waited for', 'end === null || child.connected', 'end === null'],
+  ),
+  ...inFile('ts/queue/link.ts', 'queue/real', [
+    'runs outlive a queue that was killed',
+    "process.once('disconnect', () => this.#gone.abort())",
+    '',
+  ]),
+  ...inFile('ts/queue/command.ts', 'queue/real', [
+    'runs of a queue do not share the cores',
+    'if (threads !== undefined) words.push',
+    'if (threads === 0) words.push',
+  ]),
+  ...inFile('ts/queue/summary.ts', 'queue/queue', ['failures make status 0', 'failed.length > 0 ? 2 : 0', '0']),
+  ...inFile(
+    'ts/train/finished.ts',
+    'train/finished',
+    ['another config is finished too', ' && state.config_sha256 === configHash(run)', ''],
+    ['a run is finished before its last validation', ' && state.validated_step === step', ''],
+    ['-s finds nothing to do', 'if (noStepPickup) return null', 'if (false) return null'],
+  ),
+  ...inFile('ts/devices/places.ts', 'devices/places', [
+    'the cores are given to each cpu',
+    'Math.floor(cores / cpus)',
+    'cores',
+  ]),
+  ...inFile(
+    'native/train/memory_plan.cpp',
+    'queue/memory',
+    ['one share of the gradients for all threads', '(3 + lanes) * block', '4 * block'],
+    ['the activations of one lane', ' + lanes * lane + rest', ' + lane + rest'],
+    ['packed weights take nothing', 'packed += 2 *', 'packed += 0 *'],
+  ),
+  ...inFile('cuda/memory_plan.cpp', 'queue/memory', [
+    'a GPU has one moment',
+    'table.block_size() * (4 *',
+    'table.block_size() * (3 *',
+  ]),
+]
