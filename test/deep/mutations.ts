@@ -10,6 +10,7 @@ import { shards } from './mutations_shards.js'
 import { text, tokenizer } from './mutations_text.js'
 import { tokenize } from './mutations_tokenize.js'
 import { units } from './mutations_units.js'
+import { world } from './mutations_world.js'
 
 const data = [
   ...inFile('native/data/token_writer.cpp', 'data/token_writer', [
@@ -473,6 +474,7 @@ export const mutations: readonly Mutation[] = [
   ...recurrent,
   ...shards,
   ...units,
+  ...world,
   ...amx,
   ...cuda,
   ...engine,

@@ -67,7 +67,6 @@ if (hasMpi) {
     test.serial(
       `every collective of ${size} processes gives what a plain computation gives, the same in each run`,
       async (t) => {
-        t.timeout(5 * 60_000)
         const digests = new Set<string | undefined>()
         for (let run = 0; run < (size === 2 ? 2 : 1); run++) {
           const job = Job.mpirun(t, size, 'collectives')

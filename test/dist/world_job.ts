@@ -1,5 +1,5 @@
 /** Several processes of world_child.ts under mpirun. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -12,7 +12,10 @@ import type { ChildSettings } from './world_child.js'
 
 const script = fileURLToPath(new URL('./world_child.js', import.meta.url))
 export const addon = process.env.AOT_ADDON ?? join(packageRoot, 'build/Release/aot.node')
-export const hasMpi = existsSync(join(dirname(addon), 'aot_mpi.so'))
+/** The flags here are those of Open MPI. */
+export const hasMpi =
+  existsSync(join(dirname(addon), 'aot_mpi.so')) &&
+  `${spawnSync('mpirun', ['--version']).stdout}`.startsWith('mpirun (Open MPI)')
 
 /** What a child has noted. */
 export interface Line {
@@ -52,6 +55,7 @@ export class Job {
     after: string[],
     env: NodeJS.ProcessEnv,
   ) {
+    t.timeout(3 * 60_000)
     const words = [...before, process.execPath, script, this.folder, ...after]
     this.child = spawn(words[0] as string, words.slice(1), { env, stdio: ['ignore', 'pipe', 'pipe'] })
     for (const stream of [this.child.stdout, this.child.stderr]) {
