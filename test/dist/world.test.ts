@@ -117,7 +117,7 @@ if (hasMpi) {
     test.serial(
       `the others end when process ${killed} is killed amid collectives (${flags.slice(1).join(' ')})`,
       async (t) => {
-        const job = Job.mpirun(t, 3, 'endless', { silenceSeconds: 100 }, [...flags])
+        const job = Job.mpirun(t, 3, 'endless', { silenceSeconds: 100, stallSeconds: 20 }, [...flags])
         await job.running()
         await sleep(Math.random() * 300)
         job.signal('SIGKILL', killed)
