@@ -13,6 +13,7 @@ import { shards } from './mutations_shards.js'
 import { text, tokenizer } from './mutations_text.js'
 import { tokenize } from './mutations_tokenize.js'
 import { units } from './mutations_units.js'
+import { world } from './mutations_world.js'
 
 const data = [
   ...inFile('native/data/token_writer.cpp', 'data/token_writer', [
@@ -477,6 +478,7 @@ export const mutations: readonly Mutation[] = [
   ...replicas,
   ...shards,
   ...units,
+  ...world,
   ...amx,
   ...cuda,
   ...engine,
