@@ -9,8 +9,8 @@
 
 namespace aot {
 
-// A block of gradients cut into pieces of a fixed size, in the order in which a backward pass completes them. That order
-// comes from the model alone, so that all replicas exchange the same bucket at the same time.
+// A block of gradients cut into pieces of a fixed size, in the order in which a backward pass completes them. That
+// order comes from the model alone, so that all replicas exchange the same bucket at the same time.
 class Buckets {
  public:
   struct Range {
@@ -28,8 +28,8 @@ class Buckets {
  private:
   friend class BucketProgress;
   std::vector<Range> ranges_;
-  std::vector<int> parameters_;            // by turn: how many parameters have a part in the bucket
-  std::vector<std::vector<int>> turns_;    // by ParameterId: the buckets that have a part of it
+  std::vector<int> parameters_;          // by turn: how many parameters have a part in the bucket
+  std::vector<std::vector<int>> turns_;  // by ParameterId: the buckets that have a part of it
 };
 
 // How far one backward pass has come.

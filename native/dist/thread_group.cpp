@@ -25,14 +25,14 @@ void ThreadGroup::meet(int rank) {
     return;
   }
   const auto limit = std::chrono::steady_clock::now() + std::chrono::duration<double>(stall_seconds_);
-  const bool in_time =
-      all_here_.wait_until(lock, limit, [&] { return met_ >= meeting || !over_.empty(); });
+  const bool in_time = all_here_.wait_until(lock, limit, [&] { return met_ >= meeting || !over_.empty(); });
   if (met_ >= meeting) return;
   if (!in_time) {
     for (size_t other = 0; other < names_.size(); other++) {
       if (meetings_[other] >= meeting) continue;
-      over_ = "replica " + std::to_string(other) + " (" + names_[other] + ") has not come to where the others wait for " +
-              std::to_string(static_cast<int64_t>(stall_seconds_)) + " seconds: it hangs";
+      over_ = "replica " + std::to_string(other) + " (" + names_[other] +
+              ") has not come to where the others wait for " + std::to_string(static_cast<int64_t>(stall_seconds_)) +
+              " seconds: it hangs";
       break;
     }
     all_here_.notify_all();

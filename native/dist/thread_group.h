@@ -11,7 +11,8 @@ namespace aot {
 // Threads of this process that meet again and again, one for each of its replicas.
 class ThreadGroup {
  public:
-  // names: of the replicas, by rank, for the line about one that does not come. stall_seconds: how long it is waited for.
+  // names: of the replicas, by rank, for the line about one that does not come. stall_seconds: how long it is waited
+  // for.
   ThreadGroup(std::vector<std::string> names, double stall_seconds);
   int size() const { return static_cast<int>(names_.size()); }
   // Returns when every rank has called it as often as this one: what they wrote before is visible then. AOT_DEVICE, in
