@@ -1,5 +1,6 @@
 #include "exchange.h"
 
+#include <chrono>
 #include <thread>
 
 #include "backend/error.h"
@@ -18,9 +19,14 @@ Exchange::Exchange(Communicator& communicator, const Buckets& buckets, float* gr
 Exchange::~Exchange() {
   try {
     communicator_.leave();
-    synchronize(stream_);
+    record(made_, stream_);
+    wait(made_);
   } catch (const Error&) {
-    // The device is lost, and its work with it.
+    // The group is over, and what it waited for ends; or the device is lost.
+    try {
+      synchronize(stream_);
+    } catch (const Error&) {
+    }
   }
   destroy_event(made_);
   destroy_event(summed_);
@@ -58,8 +64,10 @@ void Exchange::join(Stream stream) {
 }
 
 void Exchange::wait(Event event) const {
+  const auto start = std::chrono::steady_clock::now();
   for (unsigned turn = 0;; turn++) {
-    if (turn % 64 == 0) communicator_.check();
+    const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - start;
+    if (turn % 64 == 0) communicator_.check(waited.count());
     if (done(event)) return;
     std::this_thread::yield();
   }

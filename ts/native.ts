@@ -10,6 +10,7 @@ import bindings from 'bindings'
 import { AotError } from './errors.js'
 import type { NativeTokenShards } from './native_shards.js'
 import type { NativeTokenizeUnits } from './native_units.js'
+import type { NativeWorlds } from './native_world.js'
 
 /** Memory that native work and JavaScript share: the work adds to `done` (of `total`), and ends early on `stop`. */
 export interface NativeControl {
@@ -206,17 +207,27 @@ export interface NativeBatchLoaderClass {
 
 // --- native/addon/engine_addon.cpp ----------------------------------------------------------------------------------
 
-export interface NativeEngineOptions {
+/** Where an engine works. */
+export interface NativeEnginePlace {
+  /** Several with commas: a replica of the model on each. */
+  device: string
+  /** Of each replica on a cpu. */
+  threads?: number | undefined
+  /** How many gradients replicas exchange at a time. Default: what suits the device. */
+  bucketElements?: number | undefined
+  /** How long a replica waits for another. Default 600. */
+  stallSeconds?: number | undefined
+}
+
+export interface NativeEngineOptions extends NativeEnginePlace {
   model: 'gpt' | 'gru' | 'lstm'
   /** Keys as in the config files: vocab_size, n_layers, n_heads, embed_dim, attn_length, mlp_ratio, dropout, ... */
   modelParams: Record<string, number | null>
-  device: string
   precision: 'fp32' | 'bf16'
   /** Up to 64 bits: a bigint where a number is not exact. */
   seed: number | bigint
   /** A safetensors file with all parameters. */
   weights?: string | undefined
-  threads?: number | undefined
 }
 
 export interface NativeTensor {
@@ -236,7 +247,7 @@ export interface NativeProfile {
 /** Calls on one engine run one after the other, in the order in which they were made. */
 export interface NativeEngine {
   /** The options it was made with, resolved. */
-  readonly options: Required<Omit<NativeEngineOptions, 'weights' | 'threads'>>
+  readonly options: Pick<NativeEngineOptions, 'model' | 'modelParams' | 'device' | 'precision' | 'seed'>
   /** One line for people: device, instruction set, threads. */
   readonly description: string
   readonly parameterCount: number
@@ -246,9 +257,16 @@ export interface NativeEngine {
   readonly optimizerSteps: number
   /** Writes the logits [batch, T, vocab_size]; dropout off. */
   forward(inputs: Int32Array, batch: number, logits: Float32Array): Promise<void>
-  accumulate(inputs: Int32Array, targets: Int32Array, batch: number, scale: number): Promise<{ loss: number }>
+  /** `last`: the next call is optimizerStep, so that replicas may exchange their gradients while they still compute. */
+  accumulate(
+    inputs: Int32Array,
+    targets: Int32Array,
+    batch: number,
+    scale: number,
+    last?: boolean,
+  ): Promise<{ loss: number }>
   /** The same on the loader's next batch. */
-  accumulateFrom(loader: NativeBatchLoader, scale: number): Promise<{ loss: number }>
+  accumulateFrom(loader: NativeBatchLoader, scale: number, last?: boolean): Promise<{ loss: number }>
   /** Nats of each token, [batch, T], dropout off. */
   evaluate(inputs: Int32Array, targets: Int32Array, batch: number): Promise<{ losses: Float32Array }>
   evaluateFrom(loader: NativeBatchLoader): Promise<{ losses: Float32Array }>
@@ -260,7 +278,9 @@ export interface NativeEngine {
   readonly peakDeviceMemory: number
   parameters(): [string, NativeTensor][]
   gradients(): [string, NativeTensor][]
-  /** Writes model.safetensors and optimizer.safetensors into an existing folder. */
+  /** The state of the first process of the world for the others, before anything else; they all make the call. */
+  synchronise(): Promise<void>
+  /** Writes model.safetensors and optimizer.safetensors into an existing folder; only the first process does. */
   save(folder: string): Promise<void>
   /** The prompt as it is: it begins with BOS, or with what stands in its place. */
   generate(
@@ -278,7 +298,7 @@ export interface NativeEngine {
 
 export interface NativeEngineClass {
   create(options: NativeEngineOptions): Promise<NativeEngine>
-  load(folder: string, options: { device: string; threads?: number | undefined }): Promise<NativeEngine>
+  load(folder: string, options: NativeEnginePlace): Promise<NativeEngine>
 }
 
 // --- native/addon/file_lock_addon.cpp -------------------------------------------------------------------------------
@@ -388,7 +408,12 @@ export interface NativeOps {
 
 // --------------------------------------------------------------------------------------------------------------------
 
-export interface NativeAddon extends NativeTokenizeFolder, NativeTokenizeUnits, NativeTokenShards, NativeOps {
+export interface NativeAddon
+  extends NativeTokenizeFolder,
+    NativeTokenizeUnits,
+    NativeTokenShards,
+    NativeOps,
+    NativeWorlds {
   setErrorClass(errorClass: typeof AotError): void
   /** Processors this process may use. */
   availableCores(): number
@@ -433,7 +458,7 @@ let emulated: NativeAddon | undefined
  * when the device is named; where it is absent, the ordinary addon says so. Objects of two addons do not mix.
  */
 export function nativeFor(device: string): NativeAddon {
-  if (device !== 'emulated') return native
+  if (!device.split(',').includes('emulated')) return native
   const beside = process.env.AOT_ADDON?.replace(/aot\.node$/, 'aot_emulated.node')
   const file = beside ?? resolve(packageRoot, 'build/Release/aot_emulated.node')
   if (!existsSync(file)) return native

@@ -36,6 +36,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_tokenize_folder(env, exports);
   export_tokenize_units(env, exports);
   export_ops(env, exports);
+  export_world(env, exports);
   return exports;
 }
 

@@ -23,6 +23,7 @@ void export_tokenizer(Napi::Env env, Napi::Object exports);
 void export_tokenize_folder(Napi::Env env, Napi::Object exports);
 void export_tokenize_units(Napi::Env env, Napi::Object exports);
 void export_ops(Napi::Env env, Napi::Object exports);
+void export_world(Napi::Env env, Napi::Object exports);
 
 // The AotError that ts/native.ts registered for this environment, made from a code and a message.
 Napi::Error make_error(Napi::Env env, const char* code, const std::string& message);

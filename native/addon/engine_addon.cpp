@@ -63,12 +63,25 @@ int threads_argument(const Napi::Value& value) {
   return is_given(value) ? static_cast<int>(integer_argument(value, "threads", 0, 1024)) : 0;
 }
 
+// The options that say where, not what.
+EngineOptions place_argument(const Napi::Object& object) {
+  EngineOptions options;
+  options.device = string_argument(object.Get("device"), "device");
+  options.threads = threads_argument(object.Get("threads"));
+  if (const Napi::Value elements = optional_value(object, "bucketElements"); is_given(elements)) {
+    options.replicas.bucket_elements = integer_argument(elements, "bucketElements", 1, int64_t{1} << 32);
+  }
+  if (const Napi::Value seconds = optional_value(object, "stallSeconds"); is_given(seconds)) {
+    options.replicas.stall_seconds = number_argument(seconds, "stallSeconds");
+  }
+  return options;
+}
+
 EngineOptions options_argument(const Napi::Value& value) {
   const Napi::Object object = object_argument(value, "options");
-  EngineOptions options;
+  EngineOptions options = place_argument(object);
   options.model = string_argument(object.Get("model"), "model");
   options.params = model_params_argument(object.Get("modelParams"));
-  options.device = string_argument(object.Get("device"), "device");
   const std::string precision = string_argument(object.Get("precision"), "precision");
   if (precision != "fp32" && precision != "bf16") fail(ErrorCode::config, "precision must be fp32 or bf16");
   options.precision = precision == "fp32" ? DType::fp32 : DType::bf16;
@@ -77,7 +90,6 @@ EngineOptions options_argument(const Napi::Value& value) {
     options.weights = string_argument(weights, "weights");
     if (options.weights.empty()) fail(ErrorCode::config, "weights must be the path of a safetensors file");
   }
-  options.threads = threads_argument(object.Get("threads"));
   return options;
 }
 
@@ -87,21 +99,27 @@ EngineOptions options_argument(const Napi::Value& value) {
 class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(
-        env, "Engine",
-        {InstanceAccessor("options", &EngineWrap::options, nullptr),
-         InstanceAccessor("description", &EngineWrap::description, nullptr),
-         InstanceAccessor("parameterCount", &EngineWrap::parameter_count, nullptr),
-         InstanceAccessor("minibatch", &EngineWrap::minibatch, nullptr),
-         InstanceAccessor("optimizerSteps", &EngineWrap::optimizer_steps, nullptr),
-         InstanceMethod("forward", &EngineWrap::forward), InstanceMethod("accumulate", &EngineWrap::accumulate),
-         InstanceMethod("accumulateFrom", &EngineWrap::accumulate_from),
-         InstanceMethod("evaluate", &EngineWrap::evaluate), InstanceMethod("evaluateFrom", &EngineWrap::evaluate_from),
-         InstanceMethod("optimizerStep", &EngineWrap::optimizer_step), InstanceMethod("profile", &EngineWrap::profile),
-         InstanceAccessor("peakDeviceMemory", &EngineWrap::peak_device_memory, nullptr),
-         InstanceMethod("parameters", &EngineWrap::parameters), InstanceMethod("gradients", &EngineWrap::gradients),
-         InstanceMethod("save", &EngineWrap::save), InstanceMethod("generate", &EngineWrap::generate),
-         InstanceMethod("nextToken", &EngineWrap::next_token), InstanceMethod("close", &EngineWrap::close)});
+    return DefineClass(env, "Engine",
+                       {InstanceAccessor("options", &EngineWrap::options, nullptr),
+                        InstanceAccessor("description", &EngineWrap::description, nullptr),
+                        InstanceAccessor("parameterCount", &EngineWrap::parameter_count, nullptr),
+                        InstanceAccessor("minibatch", &EngineWrap::minibatch, nullptr),
+                        InstanceAccessor("optimizerSteps", &EngineWrap::optimizer_steps, nullptr),
+                        InstanceMethod("forward", &EngineWrap::forward),
+                        InstanceMethod("accumulate", &EngineWrap::accumulate),
+                        InstanceMethod("accumulateFrom", &EngineWrap::accumulate_from),
+                        InstanceMethod("evaluate", &EngineWrap::evaluate),
+                        InstanceMethod("evaluateFrom", &EngineWrap::evaluate_from),
+                        InstanceMethod("optimizerStep", &EngineWrap::optimizer_step),
+                        InstanceMethod("profile", &EngineWrap::profile),
+                        InstanceAccessor("peakDeviceMemory", &EngineWrap::peak_device_memory, nullptr),
+                        InstanceMethod("parameters", &EngineWrap::parameters),
+                        InstanceMethod("gradients", &EngineWrap::gradients),
+                        InstanceMethod("synchronise", &EngineWrap::synchronise),
+                        InstanceMethod("save", &EngineWrap::save),
+                        InstanceMethod("generate", &EngineWrap::generate),
+                        InstanceMethod("nextToken", &EngineWrap::next_token),
+                        InstanceMethod("close", &EngineWrap::close)});
   }
 
   static Napi::Object wrap(Napi::Env env, const Napi::FunctionReference& constructor, std::unique_ptr<Engine> engine) {
@@ -260,6 +278,12 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     });
   }
 
+  static bool last_argument(const Napi::Value& value) {
+    if (!is_given(value)) return false;
+    if (!value.IsBoolean()) fail(ErrorCode::config, "last must be true or false");
+    return value.As<Napi::Boolean>().Value();
+  }
+
   static Napi::Object loss_object(Napi::Env env, double loss) {
     Napi::Object object = Napi::Object::New(env);
     object.Set("loss", loss);
@@ -276,8 +300,10 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
       auto inputs = ids_argument(info[0], "inputs"), targets = ids_argument(info[1], "targets");
       const int64_t batch = batch_argument(info[2]);
       const double scale = number_argument(info[3], "scale");
+      const bool last = last_argument(info[4]);
       return enqueue_pending(
-          info.Env(), [=](Engine& engine) { return engine.accumulate(inputs, targets, batch, scale); }, loss_object);
+          info.Env(), [=](Engine& engine) { return engine.accumulate(inputs, targets, batch, scale, last); },
+          loss_object);
     });
   }
 
@@ -285,11 +311,12 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     return guard(info.Env(), [&]() -> Napi::Value {
       const std::shared_ptr<BatchLoader> loader = unwrap_batch_loader(info[0]);
       const double scale = number_argument(info[1], "scale");
+      const bool last = last_argument(info[2]);
       return enqueue_pending(
           info.Env(),
           [=](Engine& engine) {
             const Batch batch = loader->next();
-            return engine.accumulate(batch.inputs, batch.targets, loader->batch_size(), scale);
+            return engine.accumulate(batch.inputs, batch.targets, loader->batch_size(), scale, last);
           },
           loss_object);
     });
@@ -388,6 +415,18 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value parameters(const Napi::CallbackInfo& info) { return export_block(info, Block::weights); }
   Napi::Value gradients(const Napi::CallbackInfo& info) { return export_block(info, Block::gradients); }
 
+  Napi::Value synchronise(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      return enqueue(
+          info.Env(),
+          [=](Engine& engine) {
+            engine.synchronise();
+            return true;
+          },
+          [](Napi::Env env, bool) { return env.Undefined(); });
+    });
+  }
+
   Napi::Value save(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       const std::string folder = string_argument(info[0], "folder");
@@ -477,9 +516,8 @@ void export_engine(Napi::Env env, Napi::Object exports) {
     return guard(info.Env(), [&]() -> Napi::Value {
       const std::string folder = string_argument(info[0], "folder");
       const Napi::Object given = object_argument(info[1], "options");
-      const std::string device = string_argument(given.Get("device"), "device");
-      const int threads = threads_argument(given.Get("threads"));
-      return make_async(info.Env(), [=] { return Engine::load(folder, device, threads); });
+      const EngineOptions place = place_argument(given);
+      return make_async(info.Env(), [=] { return Engine::load(folder, place); });
     });
   };
   engine_class.Set("create", Napi::Function::New(env, create, "create"));

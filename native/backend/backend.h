@@ -205,6 +205,7 @@ struct BackendOptions {
   int threads = 0;  // of a cpu backend; 0: all cores this process may use
   // Most sequences that a cpu backend puts into a slice, where the batch has so many for each thread.
   int slice_sequences = 1;
+  int replicas = 1;  // of this process, which share its memory
 };
 
 // Names work that was issued, in the order of the calls.
@@ -261,6 +262,25 @@ class Backend {
   // Sums the gradients over the group. For a replica that had no share of the last batch, and where there was no pass
   // with Pass::reduce.
   virtual void reduce_gradients() = 0;
+
+  // --- what only a group of replicas does otherwise; collective there ---
+  // The one that makes what is no training: logits, generated tokens.
+  virtual Backend& alone() { return *this; }
+  // Parts whose sum the gradients are: the replicas', in their order, so that a run that goes on in the middle of an
+  // accumulation adds them up as one that was never stopped.
+  virtual int shares() const { return 1; }
+  virtual void read_share(int share, int64_t offset, int64_t count, float* host) {
+    (void)share;
+    read(Block::gradients, offset, count, host);
+  }
+  virtual void write_share(int share, int64_t offset, int64_t count, const float* host) {
+    (void)share;
+    write(Block::gradients, offset, count, host);
+  }
+  // What the first process holds goes to all others: weights, moments, and the shares of the gradients.
+  virtual void spread() {}
+  // AOT_NUMERIC when replicas do not hold the same weights, bit for bit.
+  virtual void check_alike() {}
 
   // Lanes that work at the same time.
   virtual int lanes() const { return 1; }

@@ -1,7 +1,7 @@
 # The CPU backend: its kernels are compiled once for each instruction set and chosen at run time (isa.cpp).
 include(CheckCXXCompilerFlag)
 target_sources(aot_engine PRIVATE
-  native/cpu/cpu_backend.cpp native/cpu/cpu_lane.cpp native/cpu/isa.cpp native/cpu/memory.cpp)
+  native/cpu/cpu_backend.cpp native/cpu/cpu_lane.cpp native/cpu/gradient_exchange.cpp native/cpu/isa.cpp native/cpu/memory.cpp)
 
 set(AOT_PRODUCT_SOURCES attention cross_entropy gru linear lstm)
 set(AOT_KERNEL_SOURCES kernel_table adamw dropout embedding layernorm ${AOT_PRODUCT_SOURCES})

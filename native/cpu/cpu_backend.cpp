@@ -10,8 +10,6 @@
 #include "backend/adamw_step.h"
 #include "backend/error.h"
 #include "backend/memory.h"
-#include "dist/buckets.h"
-#include "dist/communicator.h"
 
 namespace aot::cpu {
 namespace {
@@ -44,7 +42,7 @@ CpuBackend::CpuBackend(const ParameterTable& table, BackendOptions options)
       isa_(choose_isa(options.precision)),
       pool_(thread_count(options.threads)) {
   const size_t bytes = static_cast<size_t>(table.block_size()) * sizeof(float);
-  require_memory(memory_needed(table, options.precision, pool_.size()),
+  require_memory(options.replicas * memory_needed(table, options.precision, pool_.size()),
                  "a model of " + std::to_string(table.element_count()) + " parameters on " +
                      std::to_string(pool_.size()) + " threads");
   weights_ = MemoryBlock(bytes, "the weights");
@@ -165,7 +163,14 @@ void CpuBackend::reserve(size_t workspace) {
 Ticket CpuBackend::run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets,
                        float* losses, const std::function<void(Lane&, const Slice&)>& body) {
   const int most = slice_batch(batch), slices = (batch + most - 1) / most;
-  pool_.run([&](int worker) {
+  GradientExchange* exchange = pass.reduce ? exchange_.get() : nullptr;
+  if (exchange) {
+    // The thread of the exchange reads the lanes' shares: none may come into being in the pass.
+    for (int worker = 0; worker < std::min(slices, pool_.size()); worker++)
+      lanes_[static_cast<size_t>(worker)]->make_gradients();
+    exchange->start(std::min(slices, pool_.size()));
+  }
+  const auto work = [&](int worker) {
     if (worker >= slices) return;
     CpuLane& lane = *lanes_[static_cast<size_t>(worker)];
     lane.start(pass, workspace_);
@@ -180,10 +185,17 @@ Ticket CpuBackend::run(const Pass& pass, int batch, int window, const int32_t* i
       slice.targets = targets ? targets + at : nullptr;
       slice.losses = losses ? losses + at : nullptr;
       lane.arena().reset();
+      lane.report_to(number + pool_.size() < slices ? nullptr : exchange);
       body(lane, slice);
     }
-  });
-  if (pass.reduce && communicator_) reduce_gradients();
+  };
+  try {
+    pool_.run(work);
+  } catch (...) {
+    if (exchange) exchange->give_up();
+    throw;
+  }
+  if (exchange) exchange->finish();
   return 0;
 }
 
@@ -196,13 +208,15 @@ void CpuBackend::zero_gradients() {
 
 void CpuBackend::fold_gradients() {
   lanes_[0]->make_gradients();
+  pool_.split(table_->block_size(), [&](int64_t begin, int64_t end, int) { fold(begin, end); });
+}
+
+void CpuBackend::fold(int64_t begin, int64_t end) const {
   const std::vector<float*> shares = gradient_shares();
-  pool_.split(table_->block_size(), [&](int64_t begin, int64_t end, int) {
-    for (size_t share = 1; share < shares.size(); share++) {
-      for (int64_t i = begin; i < end; i++) shares[0][i] += shares[share][i];
-      std::fill(shares[share] + begin, shares[share] + end, 0.f);
-    }
-  });
+  for (size_t share = 1; share < shares.size(); share++) {
+    for (int64_t i = begin; i < end; i++) shares[0][i] += shares[share][i];
+    std::fill(shares[share] + begin, shares[share] + end, 0.f);
+  }
 }
 
 Ticket CpuBackend::optimizer_step(const AdamW& adamw, double* found) {
@@ -239,16 +253,19 @@ Ticket CpuBackend::optimizer_step(const AdamW& adamw, double* found) {
 std::string CpuBackend::numerics() const { return std::string("cpu, ") + isa_.name; }
 
 void CpuBackend::join(Communicator& communicator, const Buckets& buckets) {
-  communicator_ = &communicator;
-  buckets_ = &buckets;
+  const auto fold_all = [this](int64_t first, int64_t end) {
+    if (gradient_shares().size() < 2) return;
+    pool_.split(end - first, [&](int64_t from, int64_t to, int) { fold(first + from, first + to); });
+  };
+  exchange_ = std::make_unique<GradientExchange>(
+      communicator, buckets,
+      GradientExchange::Gradients{[this](int64_t begin, int64_t end) { fold(begin, end); }, fold_all,
+                                  [this] { return lanes_[0]->gradients(); }});
 }
 
 void CpuBackend::reduce_gradients() {
-  fold_gradients();
-  for (int turn = 0; turn < buckets_->count(); turn++) {
-    const auto [begin, end] = (*buckets_)[turn];
-    communicator_->all_reduce(lanes_[0]->gradients() + begin, end - begin, nullptr);
-  }
+  lanes_[0]->make_gradients();
+  exchange_->exchange_all();
 }
 
 }  // namespace aot::cpu

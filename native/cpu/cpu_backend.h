@@ -7,6 +7,7 @@
 #include "backend/backend.h"
 #include "backend/thread_pool.h"
 #include "cpu/cpu_lane.h"
+#include "cpu/gradient_exchange.h"
 #include "cpu/isa.h"
 #include "cpu/memory.h"
 
@@ -57,6 +58,8 @@ class CpuBackend final : public Backend {
   void plan_packing();
   void check_range(int64_t offset, int64_t count) const;
   std::vector<float*> gradient_shares() const;
+  // Of elements [begin, end): the shares' sum into the first, the others to zero.
+  void fold(int64_t begin, int64_t end) const;
 
   DType precision_;
   int slice_sequences_;
@@ -67,9 +70,8 @@ class CpuBackend final : public Backend {
   std::vector<PackJob> pack_jobs_;
   std::vector<std::unique_ptr<CpuLane>> lanes_;
   size_t workspace_ = 0;
-  bool failed_ = false;  // a norm was not finite
-  Communicator* communicator_ = nullptr;
-  const Buckets* buckets_ = nullptr;
+  bool failed_ = false;                         // a norm was not finite
+  std::unique_ptr<GradientExchange> exchange_;  // of a replica
 };
 
 }  // namespace aot::cpu

@@ -5,6 +5,7 @@
 #include "backend/error.h"
 #include "backend/rng.h"
 #include "cpu/cpu_backend.h"
+#include "cpu/gradient_exchange.h"
 
 namespace aot::cpu {
 
@@ -21,6 +22,10 @@ void CpuLane::start(const Pass& pass, size_t workspace) {
 void CpuLane::make_gradients() {
   if (gradients_) return;
   gradients_ = MemoryBlock(static_cast<size_t>(backend_.table().block_size()) * sizeof(float), "a thread's gradients");
+}
+
+void CpuLane::gradients_final(ParameterId first, ParameterId last) {
+  if (exchange_) exchange_->final(first, last);
 }
 
 const float* CpuLane::weight(ParameterId id) const { return backend_.weights() + backend_.table()[id].offset; }

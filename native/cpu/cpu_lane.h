@@ -10,6 +10,7 @@
 namespace aot::cpu {
 
 class CpuBackend;
+class GradientExchange;
 
 // One thread's lane: hands the ops to the kernels, and owns what the thread writes to: its workspace, its share of the
 // gradients, its buffers, and the bits of its dropout masks, which the backward pass uses again.
@@ -22,6 +23,8 @@ class CpuLane final : public Lane {
   // This lane's share of the gradients, block_size() floats; null until an op has needed it, or make_gradients().
   float* gradients() const { return gradients_.floats(); }
   void make_gradients();
+  // Where the pass of the next slice reports what gradients are final; null: nowhere.
+  void report_to(GradientExchange* exchange) { exchange_ = exchange; }
 
   void embedding_forward(const Slice& slice, ParameterId token, ParameterId position, int first_position,
                          Dropout dropout, Tensor x) override;
@@ -56,6 +59,7 @@ class CpuLane final : public Lane {
   void lm_head_loss(const Slice& slice, Tensor y, ParameterId weight) override;
   void lm_head_loss_backward(const Slice& slice, Tensor y, ParameterId weight, Tensor dy) override;
   void lm_head_logits(Tensor y, ParameterId weight, float* host_logits) override;
+  void gradients_final(ParameterId first, ParameterId last) override;
 
  private:
   // All that a mask depends on: equal keys, equal bits.
@@ -79,6 +83,7 @@ class CpuLane final : public Lane {
   KeepBits attention_mask(const Slice& slice, Dropout dropout, int heads);
 
   CpuBackend& backend_;
+  GradientExchange* exchange_ = nullptr;
   MemoryBlock workspace_, gradients_;
   Scratch scratch_;
   std::unordered_map<uint32_t, Mask> masks_;  // by site

@@ -7,12 +7,13 @@
 #include <cstdlib>
 #include <future>
 #include <mutex>
-#include <thread>
 #include <type_traits>
 #include <utility>
 
 #include "backend/error.h"
 #include "backend/library_files.h"
+#include "dist/own_thread.h"
+#include "dist/verdict.h"
 
 namespace aot {
 namespace {
@@ -95,8 +96,9 @@ struct Group {
   std::vector<std::string> devices;
   std::vector<Handle> handles;  // of the devices; null: aborted or destroyed
   int first = 0, size = 0;      // rank of the first, ranks of all processes
-  std::mutex mutex;             // for what follows and handles
-  std::string over;             // why nothing more is exchanged; empty: it is
+  double stall_seconds = 0;
+  std::mutex mutex;  // for the handles
+  Verdict over;
 
   Group(std::shared_ptr<const Nccl> library, World& all, NcclHost functions, std::vector<std::string> names)
       : nccl(std::move(library)),
@@ -106,9 +108,8 @@ struct Group {
         handles(devices.size()) {}
 
   void abort(const std::string& why) {
+    if (!over.set(why)) return;
     const std::lock_guard lock(mutex);
-    if (!over.empty()) return;
-    over = why;
     // Ends the kernels that wait for other ranks, too.
     for (Handle& handle : handles) {
       if (handle) nccl->abort(std::exchange(handle, nullptr));
@@ -141,7 +142,7 @@ class NcclCommunicator final : public Communicator {
     if (status != success) end("ncclAllReduce", status);
   }
 
-  void check() override {
+  void check(double waited_seconds) override {
     const Handle handle = living();
     int error = success;
     const int status = group_->nccl->get_async_error(handle, &error);
@@ -153,20 +154,24 @@ class NcclCommunicator final : public Communicator {
       group_->abort(failure.what());
       throw;
     }
+    if (waited_seconds < group_->stall_seconds) return;
+    group_->abort("the GPUs of other replicas have not come to where " + group_->devices[place_] + " waits for " +
+                  std::to_string(static_cast<int64_t>(waited_seconds)) + " seconds: one hangs");
+    group_->over.check();
   }
 
   void abort(const std::string& why) override { group_->abort(why); }
 
  private:
   Handle living() const {
+    group_->over.check();
     const std::lock_guard lock(group_->mutex);
-    if (!group_->over.empty()) fail(ErrorCode::device, group_->over);
     return group_->handles[place_];
   }
 
   [[noreturn]] void end(const char* function, int status) {
     group_->abort(group_->nccl->report(status, function, group_->devices[place_]));
-    living();  // the first failure counts
+    group_->over.check();  // the first failure counts
     fail(ErrorCode::internal, "a group of GPUs that is over goes on: report this");
   }
 
@@ -199,10 +204,10 @@ UniqueId agree(Group& group, World& world) {
 }
 
 // On a thread of its own: NCCL waits in it for the ranks of all processes, and a process may be gone.
-void connect(const std::shared_ptr<Group>& group, World& world, double stall_seconds, UniqueId id) {
+void connect(const std::shared_ptr<Group>& group, World& world, UniqueId id) {
   std::promise<std::string> promise;  // what is wrong, or empty
   std::future<std::string> connected = promise.get_future();
-  std::thread([group, id, promise = std::move(promise)]() mutable {
+  own_thread([group, id, promise = std::move(promise)]() mutable {
     const Nccl& nccl = *group->nccl;
     std::vector<Handle> handles(group->devices.size());
     std::string wrong;
@@ -222,15 +227,14 @@ void connect(const std::shared_ptr<Group>& group, World& world, double stall_sec
     note(nccl.group_end(), "ncclCommInitRank", group->devices[0]);
     {
       const std::lock_guard lock(group->mutex);
-      if (wrong.empty() && group->over.empty()) group->handles = std::move(handles);
+      if (wrong.empty() && !group->over.is_set()) group->handles = std::move(handles);
     }
     promise.set_value(wrong);
-  }).detach();
+  });
   const auto start = std::chrono::steady_clock::now();
   const auto stop = [&](const std::string& why) {
-    const std::lock_guard lock(group->mutex);
-    group->over = why;
-    fail(ErrorCode::device, why);
+    group->over.set(why);
+    group->over.check();
   };
   while (connected.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
     try {
@@ -238,8 +242,8 @@ void connect(const std::shared_ptr<Group>& group, World& world, double stall_sec
     } catch (const Error& failure) {
       stop(failure.what());
     }
-    if (std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() > stall_seconds) {
-      stop("NCCL has not connected the GPUs in " + std::to_string(static_cast<int64_t>(stall_seconds)) +
+    if (std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() > group->stall_seconds) {
+      stop("NCCL has not connected the GPUs in " + std::to_string(static_cast<int64_t>(group->stall_seconds)) +
            " seconds: set NCCL_DEBUG=INFO to see where it waits");
     }
   }
@@ -276,8 +280,9 @@ std::vector<std::unique_ptr<Communicator>> make_nccl_communicators(std::shared_p
                                                                    const std::vector<std::string>& devices,
                                                                    World& world, double stall_seconds, NcclHost host) {
   const auto group = std::make_shared<Group>(std::move(nccl), world, std::move(host), devices);
+  group->stall_seconds = stall_seconds;
   const UniqueId id = agree(*group, world);
-  connect(group, world, stall_seconds, id);
+  connect(group, world, id);
   std::vector<std::unique_ptr<Communicator>> communicators;
   for (size_t place = 0; place < devices.size(); place++) {
     communicators.push_back(std::make_unique<NcclCommunicator>(group, place));

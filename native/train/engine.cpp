@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <sstream>
+#include <utility>
 
 #include "backend/error.h"
 #include "backend/memory.h"
@@ -11,14 +13,36 @@
 
 namespace aot {
 
-Engine::Engine(const EngineOptions& options) : options_(options) {
-  model_ = make_model(options.model, options.params, options.precision);
-  options_.params = model_->params();
-  backend_ = make_backend(options.device, table(), {options.precision, options.threads, model_->slice_sequences()});
+namespace {
+
+std::vector<std::string> split(const std::string& devices) {
+  std::vector<std::string> names;
+  std::istringstream text(devices);
+  for (std::string name; std::getline(text, name, ',');) names.push_back(name);
+  return names;
 }
 
-std::unique_ptr<Engine> Engine::create(const EngineOptions& options) {
-  std::unique_ptr<Engine> engine(new Engine(options));
+}  // namespace
+
+Engine::Engine(const EngineOptions& options, std::shared_ptr<World> world)
+    : options_(options), world_(world ? std::move(world) : world_of_one()) {
+  model_ = make_model(options.model, options.params, options.precision);
+  options_.params = model_->params();
+  BackendOptions backend;
+  backend.precision = options.precision;
+  backend.threads = options.threads;
+  backend.slice_sequences = model_->slice_sequences();
+  const std::vector<std::string> devices = split(options.device);
+  if (devices.size() > 1 || world_->size() > 1) {
+    backend_ =
+        std::make_unique<Replicas>(devices, table(), model_->gradient_order(), backend, options.replicas, world_);
+  } else {
+    backend_ = make_backend(options.device, table(), backend);
+  }
+}
+
+std::unique_ptr<Engine> Engine::create(const EngineOptions& options, std::shared_ptr<World> world) {
+  std::unique_ptr<Engine> engine(new Engine(options, std::move(world)));
   if (options.weights.empty()) {
     constexpr int64_t piece = int64_t{1} << 20;  // small beside the model
     for (ParameterId id = 0; id < engine->table().count(); id++) {
@@ -72,10 +96,10 @@ void Engine::check_targets(std::span<const int32_t> inputs, std::span<const int3
   check_ids(targets, "targets");
 }
 
-void Engine::reserve(Model::Use use, int batch, int window) {
+void Engine::reserve(Backend& backend, Model::Use use, int batch, int window) {
   decoded_.clear();
-  const size_t bytes = model_->workspace(use, backend_->slice_batch(batch), window);
-  backend_->reserve(bytes);
+  const size_t bytes = model_->workspace(use, backend.slice_batch(batch), window);
+  backend.reserve(bytes);
   reserved_ = std::max(reserved_, bytes);
 }
 
@@ -88,17 +112,17 @@ void Engine::forward(std::span<const int32_t> inputs, int64_t batch, std::span<f
   }
   // The caller's array is new: its memory is taken up as it is written.
   require_memory(static_cast<double>(logits.size_bytes()), "the logits of this batch");
-  reserve(Model::Use::logits, static_cast<int>(batch), window);
-  backend_->run({}, static_cast<int>(batch), window, inputs.data(), nullptr, nullptr,
-                [&](Lane& lane, const Slice& slice) {
-                  model_->logits(lane, slice, logits.data() + row * static_cast<size_t>(slice.first));
-                });
+  Backend& alone = backend_->alone();
+  reserve(alone, Model::Use::logits, static_cast<int>(batch), window);
+  alone.run({}, static_cast<int>(batch), window, inputs.data(), nullptr, nullptr, [&](Lane& lane, const Slice& slice) {
+    model_->logits(lane, slice, logits.data() + row * static_cast<size_t>(slice.first));
+  });
 }
 
 std::vector<float> Engine::evaluate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch) {
   const int window = check_batch(inputs, batch);
   check_targets(inputs, targets);
-  reserve(Model::Use::loss, static_cast<int>(batch), window);
+  reserve(*backend_, Model::Use::loss, static_cast<int>(batch), window);
   std::vector<float> losses(inputs.size());
   Pass pass;
   pass.graph = "loss";
@@ -108,11 +132,13 @@ std::vector<float> Engine::evaluate(std::span<const int32_t> inputs, std::span<c
 }
 
 Engine::Pending Engine::accumulate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch,
-                                   double scale) {
+                                   double scale, bool last) {
   const int window = check_batch(inputs, batch);
   check_targets(inputs, targets);
   if (!std::isfinite(static_cast<float>(scale))) fail(ErrorCode::config, "scale must be a finite number");
-  reserve(Model::Use::loss_backward, static_cast<int>(batch), window);
+  if (last_)
+    fail(ErrorCode::config, "the minibatch before was the last of its optimizer step: call optimizerStep first");
+  reserve(*backend_, Model::Use::loss_backward, static_cast<int>(batch), window);
   if (pending_ > 0) backend_->fold_gradients();
 
   Pass pass;
@@ -121,6 +147,7 @@ Engine::Pending Engine::accumulate(std::span<const int32_t> inputs, std::span<co
   pass.minibatch = minibatch_;
   pass.loss_scale = static_cast<float>(scale);
   pass.graph = profiler_ ? nullptr : "loss and gradients";
+  pass.reduce = last;
   const auto losses = std::make_shared<std::vector<float>>(inputs.size());
   const bool spoilt_before = spoilt_;
   spoilt_ = true;  // until it has gone through
@@ -128,6 +155,7 @@ Engine::Pending Engine::accumulate(std::span<const int32_t> inputs, std::span<co
       pass, static_cast<int>(batch), window, inputs.data(), targets.data(), losses->data(),
       [&](Lane& lane, const Slice& slice) { model_->loss_backward(profiler_ ? profiler_->wrap(lane) : lane, slice); });
   spoilt_ = spoilt_before;
+  last_ = last;
   minibatch_++;
   pending_++;
   return [this, losses, ticket, number = pass.minibatch, step = steps_issued_] {
@@ -159,7 +187,7 @@ Engine::Pending Engine::optimizer_step(double lr, double clip) {
   } else {
     ticket = backend_->optimizer_step(adamw, norm.get());
   }
-  spoilt_ = false;
+  spoilt_ = last_ = false;
   pending_ = 0;
   steps_issued_++;
   optimizer_steps_++;
@@ -186,7 +214,7 @@ Profile Engine::profile(std::span<const int32_t> inputs, std::span<const int32_t
   profiler_ = &profiler;
   Pending loss;
   try {
-    loss = accumulate(inputs, targets, batch, 1);
+    loss = accumulate(inputs, targets, batch, 1, true);
   } catch (...) {
     profiler_ = nullptr;
     throw;

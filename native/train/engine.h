@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "dist/replicas.h"
 #include "io/safetensors.h"
 #include "models/model.h"
 #include "train/profile.h"
@@ -18,11 +19,12 @@ namespace aot {
 struct EngineOptions {
   std::string model = "gpt";
   ModelParams params;
-  std::string device = "cpu";
+  std::string device = "cpu";  // several with commas: a replica on each
   DType precision = DType::fp32;
   uint64_t seed = 0;
-  std::string weights;  // a safetensors file with all parameters; empty: initial weights made from the seed
-  int threads = 0;      // of a cpu backend; 0: all cores this process may use
+  std::string weights;      // a safetensors file with all parameters; empty: initial weights made from the seed
+  int threads = 0;          // of a cpu backend; 0: its share of the cores this process may use
+  ReplicaOptions replicas;  // where there are several
 };
 
 struct GenerateOptions {
@@ -45,9 +47,15 @@ class Engine {
   // What a call will give when it is waited for; in the order of the calls, once each.
   using Pending = std::function<double()>;
 
-  static std::unique_ptr<Engine> create(const EngineOptions& options);
-  // The exact state that save() wrote; precision, model and seed are those of the files.
-  static std::unique_ptr<Engine> load(const std::string& folder, const std::string& device, int threads);
+  // world: of the processes that work on the model together; calls are collective as Replicas says, and synchronise()
+  // comes first. Null: this process alone.
+  static std::unique_ptr<Engine> create(const EngineOptions& options, std::shared_ptr<World> world = nullptr);
+  // The exact state that save() wrote; precision, model and seed are those of the files. place: what is asked of the
+  // other options.
+  static std::unique_ptr<Engine> load(const std::string& folder, const EngineOptions& place,
+                                      std::shared_ptr<World> world = nullptr);
+  // The state of the first process for all of the world.
+  void synchronise();
 
   const EngineOptions& options() const { return options_; }  // params as resolved
   const ParameterTable& table() const { return model_->table(); }
@@ -64,8 +72,10 @@ class Engine {
   std::vector<float> evaluate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch);
   // Adds scale * the gradient of the mean loss, dropout on. The wait gives that loss (nats per token, before scaling).
   // A loss that is not finite is AOT_NUMERIC; the gradients are spoilt then: save() refuses, and the optimizer step
-  // clears them and fails.
-  Pending accumulate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch, double scale);
+  // clears them and fails. last: the next call is the optimizer step, so that replicas may exchange their gradients
+  // while they still compute.
+  Pending accumulate(std::span<const int32_t> inputs, std::span<const int32_t> targets, int64_t batch, double scale,
+                     bool last = false);
   // Clip, AdamW, gradients to zero. The wait gives the global norm before clipping; AOT_NUMERIC when that is not
   // finite: then only the gradients are touched, by this step and by those that were issued since.
   Pending optimizer_step(double lr, double clip);
@@ -86,20 +96,29 @@ class Engine {
   // Values of one parameter in a block, without padding.
   std::vector<float> read(Block block, ParameterId id);
   // Writes model.safetensors (weights) and optimizer.safetensors (moments, and the gradients of minibatches that no
-  // optimizer step has used yet) into a folder that exists; both carry the counters and options.
+  // optimizer step has used yet) into a folder that exists; both carry the counters and options. Processes other than
+  // the first write nothing.
   void save(const std::string& folder);
 
  private:
-  explicit Engine(const EngineOptions& options);
+  Engine(const EngineOptions& options, std::shared_ptr<World> world);
 
   int check_batch(std::span<const int32_t> inputs, int64_t batch) const;  // returns T
   void check_ids(std::span<const int32_t> ids, const char* what) const;
   void check_targets(std::span<const int32_t> inputs, std::span<const int32_t> targets) const;
   // AOT_MEMORY when the activations, and so many bytes of results beside them, do not fit.
-  void reserve(Model::Use use, int batch, int window);
+  void reserve(Backend& backend, Model::Use use, int batch, int window);
   void write(Block block, ParameterId id, std::span<const float> values);
   void write_all(Block block, const SafetensorsReader& file, const std::string& prefix);
   void read_weights(const SafetensorsReader& file);
+  // Parts of a file: the prefix of their tensors, and the values.
+  struct StoredBlock {
+    std::string prefix;
+    std::function<std::vector<float>(ParameterId id)> values;
+  };
+  void write_file(const std::string& path, const std::vector<StoredBlock>& blocks);
+  std::vector<float> read_share(int share, ParameterId id);
+  void restore_gradients(const SafetensorsReader& file, int shares);
   void restore(const SafetensorsReader& model_file, const SafetensorsReader& optimizer_file);
   Metadata metadata() const;
   void check_generation(std::span<const int32_t> prompt, const GenerateOptions& options) const;
@@ -109,6 +128,7 @@ class Engine {
   void follow(std::span<const int32_t> sequence, size_t prompt, std::vector<float>& logits);
 
   EngineOptions options_;
+  std::shared_ptr<World> world_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Backend> backend_;
   std::atomic<uint32_t> minibatch_ = 0;
@@ -119,6 +139,7 @@ class Engine {
   // The tokens whose state lies in the workspace, for decode() to go on from; empty when there is none.
   std::vector<int32_t> decoded_;
   Profiler* profiler_ = nullptr;  // set while profile() runs
+  bool last_ = false;             // nothing may be added to the gradients any more
   bool spoilt_ = false;           // the gradients hold a minibatch that failed or was not finite
 };
 

@@ -44,8 +44,9 @@ int32_t sample(const std::vector<float>& logits, double temperature, int64_t top
 }  // namespace
 
 void Engine::decode(std::span<const int32_t> tokens, int first_position, std::vector<float>& logits) {
-  backend_->run({}, 1, static_cast<int>(tokens.size()), tokens.data(), nullptr, nullptr,
-                [&](Lane& lane, const Slice& slice) { model_->decode(lane, slice, first_position, logits.data()); });
+  backend_->alone().run(
+      {}, 1, static_cast<int>(tokens.size()), tokens.data(), nullptr, nullptr,
+      [&](Lane& lane, const Slice& slice) { model_->decode(lane, slice, first_position, logits.data()); });
   for (float logit : logits) {
     if (!std::isfinite(logit)) fail(ErrorCode::numeric, "the model's logits are not finite: its weights are spoilt");
   }
@@ -63,14 +64,14 @@ void Engine::check_generation(std::span<const int32_t> prompt, const GenerateOpt
 void Engine::follow(std::span<const int32_t> sequence, size_t prompt, std::vector<float>& logits) {
   const size_t limit = model_->decode_length() == 0 ? SIZE_MAX : static_cast<size_t>(model_->decode_length());
   if (sequence.size() > limit) {
-    reserve(Model::Use::decode, 1, static_cast<int>(limit));
+    reserve(backend_->alone(), Model::Use::decode, 1, static_cast<int>(limit));
     return decode(sequence.last(limit), 0, logits);
   }
   const bool goes_on =
       decoded_.size() < sequence.size() && std::equal(decoded_.begin(), decoded_.end(), sequence.begin());
   // More workspace is new workspace: the state that lay in the old one is lost.
   if (!goes_on || model_->workspace(Model::Use::decode, 1, static_cast<int>(prompt)) > reserved_) {
-    reserve(Model::Use::decode, 1, static_cast<int>(prompt));
+    reserve(backend_->alone(), Model::Use::decode, 1, static_cast<int>(prompt));
   }
   // The prompt at once and then token by token, also when the state was lost: products of other sizes round otherwise.
   std::vector<int32_t> held = std::exchange(decoded_, {});

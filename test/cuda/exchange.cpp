@@ -77,7 +77,7 @@ struct Replica {
     communicator.all_reduce(data(), count, sums);
     cuda::record(summed, sums);
     cuda::wait(work, summed);
-    communicator.check();
+    communicator.check(0);
   }
   std::vector<float> result() {
     std::vector<float> values(static_cast<size_t>(count));

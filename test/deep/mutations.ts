@@ -6,6 +6,7 @@ import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
 import { encoder } from './mutations_encoder.js'
 import { recurrent } from './mutations_recurrent.js'
+import { replicas } from './mutations_replicas.js'
 import { shards } from './mutations_shards.js'
 import { text, tokenizer } from './mutations_text.js'
 import { tokenize } from './mutations_tokenize.js'
@@ -131,7 +132,7 @@ const engine = [
     'native/train/checkpoint.cpp',
     'engine/state',
     ['the minibatch counter is not saved', 'std::to_string(minibatch_)}', '"0"}'],
-    ['pending gradients are not brought back', 'write_all(Block::gradients, optimizer_file, gradient_prefix);', ''],
+    ['pending gradients are not brought back', 'restore_gradients(optimizer_file, shares);', ''],
   ),
   ...inFile('native/io/safetensors.cpp', 'engine/state', [
     'tensors may lie anywhere in the file',
@@ -302,8 +303,8 @@ const training = [
   ),
   ...inFile('ts/train/loop.ts', 'train/real', [
     'gradients are summed, not averaged',
-    'engine.accumulateFrom(dataset.train, 1 / aggregate)',
-    'engine.accumulateFrom(dataset.train, 1)',
+    'engine.accumulateFrom(dataset.train, 1 / aggregate, last)',
+    'engine.accumulateFrom(dataset.train, 1, last)',
   ]),
   ...inFile('ts/train/validation.ts', 'train/loop', [
     'the directions of the validation loss are swapped',
@@ -471,6 +472,7 @@ export const mutations: readonly Mutation[] = [
   ...data,
   ...ops,
   ...recurrent,
+  ...replicas,
   ...shards,
   ...units,
   ...amx,

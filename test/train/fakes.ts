@@ -169,6 +169,7 @@ class FakeEngine implements NativeEngine {
       return Math.abs(a - b) + 1
     })
   }
+  async synchronise(): Promise<void> {}
   async forward(): Promise<never> {
     throw new Error('not part of the stand-in')
   }

@@ -17,6 +17,12 @@ export interface DatasetIdentity {
   maxId: number
 }
 
+/** How two differ; null when they are the same. */
+export function datasetMismatch(first: DatasetIdentity, second: DatasetIdentity): string | null {
+  if (first.tokens !== second.tokens) return `${second.tokens} tokens instead of ${first.tokens}`
+  return first.fingerprint === second.fingerprint ? null : 'other tokens'
+}
+
 export interface Dataset {
   path: string
   identity: DatasetIdentity

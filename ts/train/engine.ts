@@ -43,7 +43,10 @@ const loadOptions = z.strictObject(
   { device: device.default('cpu'), threads },
   { error: 'an object { device, threads }' },
 )
-const accumulateOptions = z.strictObject({ scale: param.default(1) }, { error: 'an object { scale }' })
+const accumulateOptions = z.strictObject(
+  { scale: param.default(1), last: z.boolean({ error: 'true or false' }).default(false) },
+  { error: 'an object { scale, last }' },
+)
 const optimizerStepOptions = z.strictObject({ lr: param, clip: param.default(1) }, { error: 'an object { lr, clip }' })
 const generateOptions = z.strictObject(
   {
@@ -87,7 +90,10 @@ export type EngineModel =
   | { model: 'gru' | 'lstm'; modelParams: RnnParams }
 
 export interface EnginePlace {
-  /** `cpu` (default); `cuda:N`; `reference`, plain loops, and `emulated`, the CUDA kernels on the host, to compare with. */
+  /**
+   * `cpu` (default); `cuda:N`; `reference`, plain loops, and `emulated`, the CUDA kernels on the host, to compare with.
+   * Several with commas: a replica of the model on each, which take their shares of every batch and step alike.
+   */
   device?: string | undefined
   /** Default: fp32, on cuda bf16. */
   precision?: 'fp32' | 'bf16' | undefined
@@ -95,7 +101,7 @@ export interface EnginePlace {
   seed?: number | bigint | undefined
   /** A safetensors file with all parameters, named as in native/models/gpt.h; F32, F16 or BF16. */
   weights?: string | undefined
-  /** Of a cpu device. Default: all processors this process may use. */
+  /** Of each cpu device. Default: all processors this process may use, shared among them. */
   threads?: number | undefined
 }
 
@@ -181,15 +187,17 @@ export class Engine {
   /**
    * Adds scale * the gradient of the mean loss, dropout on; `loss` is that mean, nats per token, before scaling.
    * Rejects with AOT_NUMERIC when it is not finite: the gradients are spoilt then, until the next optimizerStep, which
-   * clears them and rejects too.
+   * clears them and rejects too. `last`: the next call is optimizerStep, so that the devices of an engine on several
+   * exchange their gradients while they still compute.
    */
   async accumulate(
     inputs: Int32Array,
     targets: Int32Array,
     batch: number,
-    options: { scale?: number | undefined } = {},
+    options: { scale?: number | undefined; last?: boolean | undefined } = {},
   ): Promise<{ loss: number }> {
-    return this.#native.accumulate(inputs, targets, batch, check('accumulate', accumulateOptions, options).scale)
+    const { scale, last } = check('accumulate', accumulateOptions, options)
+    return this.#native.accumulate(inputs, targets, batch, scale, last)
   }
 
   /**

@@ -15,6 +15,7 @@ import { learningRate, type Plan } from './schedule.js'
 import { configHash, fixedKeys, type TrainerState } from './state.js'
 import type { TokenText } from './text.js'
 import { type Validation, validate } from './validation.js'
+import { StopVote, type TrainWorld } from './world.js'
 
 /** Global norm to which gradients are clipped. */
 const clip = 1.0
@@ -31,11 +32,13 @@ export interface LoopParts {
   engine: NativeEngine
   dataset: Dataset
   text: TokenText
-  store: CheckpointStore
-  sinks: Sinks
+  store: Pick<CheckpointStore, 'newestStep' | 'save' | 'backup'>
+  sinks: Pick<Sinks, 'bytes' | 'train' | 'valid' | 'sample' | 'sync'>
   /** The terminal's sink, which is told of each minibatch too. */
   progress: Pick<TrainProgress, 'stepped'>
   signal: AbortSignal | undefined
+  /** The processes that train the run. */
+  world: TrainWorld
 }
 
 /** Minibatches from one validation to the next. */
@@ -62,6 +65,7 @@ export class TrainLoop {
   private tokens = 0
   /** Tokens a second, smoothed, for the bar. */
   private rate = 0
+  private readonly vote: StopVote
 
   /** `before`: the state of the checkpoint at `step` that the engine was loaded from; null for a new run. */
   constructor(
@@ -76,19 +80,21 @@ export class TrainLoop {
     this.lr = before?.lr ?? null
     this.gradNorm = before?.grad_norm ?? null
     this.validatedStep = before?.validated_step ?? 0
+    this.vote = new StopVote(parts.world, parts.signal)
     parts.dataset.train.seek(step)
   }
 
   /** Trains to the end of the plan, or until the signal. What is due at a step is done before the next minibatch begins. */
   async run(): Promise<RunResult> {
-    const { plan, signal } = this.parts
+    const { plan } = this.parts
     for (;;) {
       const atEnd = this.step >= plan.steps
-      if (atEnd || signal?.aborted === true || this.anythingDue()) await this.settle(0)
+      const stopping = await this.vote.stop()
+      if (atEnd || stopping || this.anythingDue()) await this.settle(0)
       this.log()
       // A stop leaves a validation that is due to the next start, which finds it undone in the state.
-      if (signal?.aborted !== true && this.validationDue(atEnd)) await this.validate()
-      const stop = signal?.aborted === true && !(atEnd && this.validatedStep === this.step)
+      if (!stopping && this.validationDue(atEnd)) await this.validate()
+      const stop = (await this.vote.stop()) && !(atEnd && this.validatedStep === this.step)
       await this.saveWhatIsDue(atEnd || stop)
       if (stop) return this.result(true)
       if (atEnd) break
@@ -105,10 +111,11 @@ export class TrainLoop {
     const { engine, dataset, run, plan } = this.parts
     const { aggregate } = run.config.training_params
     if (this.ahead.length === 0) this.clock = performance.now()
-    const found = engine.accumulateFrom(dataset.train, 1 / aggregate)
     this.step++
+    const last = this.step % aggregate === 0
+    const found = engine.accumulateFrom(dataset.train, 1 / aggregate, last)
     let stepped: ReturnType<typeof engine.optimizerStep> | null = null
-    if (this.step % aggregate === 0) {
+    if (last) {
       this.lr = learningRate(this.optimizerSteps, run.schedule, plan)
       stepped = engine.optimizerStep({ lr: this.lr, clip })
       this.optimizerSteps++
@@ -215,16 +222,19 @@ export class TrainLoop {
   }
 
   private evaluate(): Promise<Validation | null> {
-    const { engine, dataset, run, text, signal } = this.parts
-    return validate(engine, dataset.valid, dataset.validBatches, run.direction, text.bytes, signal)
+    const { engine, dataset, run, text } = this.parts
+    return validate(engine, dataset.valid, dataset.validBatches, run.direction, text.bytes, () => this.vote.stop())
   }
 
   private async validate(): Promise<void> {
-    const { engine, dataset, run, text, sinks } = this.parts
+    const { engine, dataset, run, text, sinks, world } = this.parts
     const validation = await this.evaluate()
     if (validation === null) return
     if (!Number.isFinite(validation.loss)) throw this.numericError(`at step ${this.step}: the validation loss`)
     sinks.valid(this.place, validation)
+    this.validation = validation
+    this.validatedStep = this.step
+    if (world.rank > 0) return
     for (const { ids, direction } of await generateSamples(
       engine,
       run.direction,
@@ -233,8 +243,6 @@ export class TrainLoop {
     )) {
       sinks.sample({ step: this.step, text: text.decode(ids), quoted: text.quoted(ids), direction })
     }
-    this.validation = validation
-    this.validatedStep = this.step
   }
 
   private async saveWhatIsDue(now: boolean): Promise<void> {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { ResolvedRun } from '../config/types.js'
 import { AotError } from '../errors.js'
-import type { DatasetIdentity } from './dataset.js'
+import { type DatasetIdentity, datasetMismatch } from './dataset.js'
 
 const count = z.int().nonnegative()
 const number = z.number()
@@ -98,8 +98,8 @@ export function checkFixedKeys(runFolder: string, before: Record<string, unknown
 
 /** AOT_CONFIG when the token file is not the one that the run was begun on. */
 export function checkDataset(runFolder: string, path: string, before: DatasetIdentity, now: DatasetIdentity): void {
-  if (before.tokens === now.tokens && before.fingerprint === now.fingerprint) return
-  const how = before.tokens === now.tokens ? 'other tokens' : `${now.tokens} tokens instead of ${before.tokens}`
+  const how = datasetMismatch(before, now)
+  if (how === null) return
   throw new AotError(
     'AOT_CONFIG',
     `training_params.dataset_folder: ${path} is not the file that the run in ${runFolder} was begun on (${how}): name that one, or ${anew}`,

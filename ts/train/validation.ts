@@ -18,7 +18,7 @@ export interface Validation {
 
 /**
  * Evaluates the first `batches` batches of the loader; sums run in their order, in doubles, so that they repeat exactly.
- * Null when the signal came first.
+ * Null when it is to stop first, which is asked before each batch.
  */
 export async function validate(
   engine: NativeEngine,
@@ -26,7 +26,7 @@ export async function validate(
   batches: number,
   direction: Direction,
   tokenBytes: Float64Array | null,
-  signal?: AbortSignal | undefined,
+  stop: () => Promise<boolean> = async () => false,
 ): Promise<Validation | null> {
   const { batchSize, attnLength } = loader
   const lossByPosition = new Float64Array(attnLength)
@@ -36,7 +36,7 @@ export async function validate(
   let bytes = 0
   loader.seek(0)
   for (let batch = 0; batch < batches; batch++) {
-    if (signal?.aborted) return null
+    if (await stop()) return null
     const { inputs, targets, windows: numbers } = loader.next()
     const { losses } = await engine.evaluate(inputs, targets, batchSize)
     if (tokenBytes !== null) for (const id of targets) bytes += tokenBytes[id] as number
