@@ -115,8 +115,10 @@ Napi::Object channel_object(Napi::Env env, std::unique_ptr<Channel>& opened, int
     const Napi::Object given = object_argument(info[1], "ends");
     std::vector<size_t> ends;
     for (int rank = 0; rank < size; rank++) {
-      const auto least = static_cast<int64_t>(ends.empty() ? 0 : ends.back()), most = static_cast<int64_t>(data.ByteLength());
-      ends.push_back(static_cast<size_t>(integer_argument(given.Get(static_cast<uint32_t>(rank)), "each of ends", least, most)));
+      const auto least = static_cast<int64_t>(ends.empty() ? 0 : ends.back()),
+                 most = static_cast<int64_t>(data.ByteLength());
+      ends.push_back(
+          static_cast<size_t>(integer_argument(given.Get(static_cast<uint32_t>(rank)), "each of ends", least, most)));
     }
     return run(info.Env(), data, [open, ends, bytes = data.Data()] { open->channel->all_gather(bytes, ends); });
   });
@@ -176,18 +178,19 @@ Napi::Object world_object(Napi::Env env, Session* session) {
   method(object, "openChannel", [session, world, size](const Napi::CallbackInfo& info) {
     return session->rest_lane.run(
         info.Env(), [world] { return world->open_channel(); },
-        [size](Napi::Env settled, std::unique_ptr<Channel>& channel) { return channel_object(settled, channel, size); });
+        [size](Napi::Env settled, std::unique_ptr<Channel>& channel) {
+          return channel_object(settled, channel, size);
+        });
   });
   return object;
 }
 
-// Tells the others when the process ends before it has left, and ends what its threads wait for: Node waits for those of
-// its pool.
+// Tells the others when the process ends before it has left, and ends what its threads wait for: Node waits for those
+// of its pool.
 void watch_for_end(Napi::Env env, World* world) {
   const Napi::Object process = env.Global().Get("process").As<Napi::Object>();
-  const auto end = Napi::Function::New(env, [world](const Napi::CallbackInfo&) {
-    world->fail("it has ended before its work was done");
-  });
+  const auto end = Napi::Function::New(
+      env, [world](const Napi::CallbackInfo&) { world->fail("it has ended before its work was done"); });
   process.Get("once").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), end});
 }
 

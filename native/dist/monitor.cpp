@@ -40,7 +40,8 @@ std::string in_words(double seconds) {
 
 std::string one_line(std::string text) {
   text.resize(std::min(text.size(), most_of_a_line));
-  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   return text;
 }
 
@@ -59,9 +60,11 @@ std::string Monitor::open() {
   token_ = random_token();
   answer_ = random_token();
   listening_ = listen_anywhere();
-  if (!listening_) aot::fail(ErrorCode::device, "process 0 cannot listen on a TCP port, where the others have to find it");
+  if (!listening_)
+    aot::fail(ErrorCode::device, "process 0 cannot listen on a TCP port, where the others have to find it");
   watch();
-  return nlohmann::json{{"token", token_}, {"answer", answer_}, {"port", port_of(listening_)}, {"addresses", own_addresses()}}
+  return nlohmann::json{
+      {"token", token_}, {"answer", answer_}, {"port", port_of(listening_)}, {"addresses", own_addresses()}}
       .dump();
 }
 
@@ -72,10 +75,12 @@ std::string Monitor::connect(const std::string& where) {
   const int port = there["port"];
   std::vector<std::string> addresses = there["addresses"];
   const std::string shown = nlohmann::json(addresses).dump();
-  // Two machines may have the same name, and an address of one may be another machine's too: whoever answers right is it.
+  // Two machines may have the same name, and an address of one may be another machine's too: whoever answers right is
+  // it.
   const bool one_host = members_[0].host == members_[static_cast<size_t>(rank_)].host;
   addresses.insert(one_host ? addresses.begin() : addresses.end(), {"127.0.0.1", "::1"});
-  const Time limit = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::max(10.0, silence_)));
+  const Time limit = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                        std::chrono::duration<double>(std::max(10.0, silence_)));
   do {
     for (const std::string& address : addresses) {
       Link link(connect_to(address, port, answer_seconds));
@@ -113,7 +118,8 @@ void Monitor::loop() {
       const std::lock_guard lock(mutex_);
       if (Clock::now() >= next_beat) {
         beat();
-        next_beat = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(interval_));
+        next_beat =
+            Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(interval_));
       }
       waited_for.clear();
       const auto wait_for = [&](const Socket& socket) {
@@ -135,7 +141,8 @@ void Monitor::loop() {
 // False: there is nothing more to watch.
 bool Monitor::look(Time now, Time before) {
   if (seconds_between(before, now) > interval_ + silence_ / 4) {
-    // It was this process that was stopped: the signs of life of the others lie unread, or their word that it is given up.
+    // It was this process that was stopped: the signs of life of the others lie unread, or their word that it is given
+    // up.
     for (Process& process : processes_) {
       process.heard = now;
       std::fill(process.since.begin(), process.since.end(), now);

@@ -16,10 +16,10 @@
 
 namespace aot {
 
-// Watches that the processes of a job live, whatever MPI does: each has a connection to process 0 and gives a sign of life
-// over it again and again, with how many collectives it has entered on each channel. Process 0 sees who is gone, silent or
-// behind, and tells all others; of process 0 they see it themselves. All that a monitor finds out is in the verdict.
-// Thread-safe; lives to the end of the process.
+// Watches that the processes of a job live, whatever MPI does: each has a connection to process 0 and gives a sign of
+// life over it again and again, with how many collectives it has entered on each channel. Process 0 sees who is gone,
+// silent or behind, and tells all others; of process 0 they see it themselves. All that a monitor finds out is in the
+// verdict. Thread-safe; lives to the end of the process.
 class Monitor : public std::enable_shared_from_this<Monitor> {
  public:
   Monitor(int rank, std::vector<Member> members, const WorldOptions& options, std::shared_ptr<Verdict> verdict);

@@ -51,7 +51,8 @@ void MpiChannel::exchange(const std::vector<Part>& sends, const std::vector<Part
       watch_.check();
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    fail(ErrorCode::device, "MPI reports an error, or the processes are not of the same build: see what MPI has printed");
+    fail(ErrorCode::device,
+         "MPI reports an error, or the processes are not of the same build: see what MPI has printed");
   };
   std::vector<void*> pending;
   mpi_->with([&](const AotMpi& mpi) {
@@ -107,7 +108,8 @@ void MpiChannel::broadcast(void* data, size_t bytes, int root) {
     // Of a large piece each gets a share, and from the others the rest.
     const bool small = length <= small_bytes;
     std::vector<size_t> ends;
-    for (int rank = 1; rank <= size_; rank++) ends.push_back(length * static_cast<size_t>(rank) / static_cast<size_t>(size_));
+    for (int rank = 1; rank <= size_; rank++)
+      ends.push_back(length * static_cast<size_t>(rank) / static_cast<size_t>(size_));
     const auto part = [&](int rank) -> Part {
       if (small) return {rank, 0, length};
       const size_t begin = rank == 0 ? 0 : ends[static_cast<size_t>(rank) - 1];

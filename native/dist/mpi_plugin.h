@@ -2,9 +2,9 @@
 #pragma once
 #include <stddef.h>
 
-// The little of MPI that the world needs, as a table of C functions: the shared library aot_mpi.so beside the addon offers
-// it under the name aot_mpi where there was an MPI to build it with. The addon itself does not link MPI. No call but start
-// and finish waits for another process; none may be made while another is on its way.
+// The little of MPI that the world needs, as a table of C functions: the shared library aot_mpi.so beside the addon
+// offers it under the name aot_mpi where there was an MPI to build it with. The addon itself does not link MPI. No call
+// but start and finish waits for another process; none may be made while another is on its way.
 struct AotMpi {
   int version;
   // Whether MPI runs now; otherwise why holds what it said.

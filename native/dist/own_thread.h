@@ -8,8 +8,8 @@
 
 namespace aot {
 
-// Runs body on a thread that nobody waits for: a process may end while it runs. Signals go to the other threads, and the
-// threads that it starts inherit that.
+// Runs body on a thread that nobody waits for: a process may end while it runs. Signals go to the other threads, and
+// the threads that it starts inherit that.
 template <class Body>
 void own_thread(Body body) {
   sigset_t all, before;

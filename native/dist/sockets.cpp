@@ -99,7 +99,8 @@ Socket connect_to(const std::string& address, int port, double seconds) {
   hints.ai_socktype = SOCK_STREAM;
   if (getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return Socket();
   Socket made(socket(found->ai_family, kind, 0));
-  const bool begun = made && (connect(made.descriptor(), found->ai_addr, found->ai_addrlen) == 0 || errno == EINPROGRESS);
+  const bool begun =
+      made && (connect(made.descriptor(), found->ai_addr, found->ai_addrlen) == 0 || errno == EINPROGRESS);
   freeaddrinfo(found);
   int error = 0;
   socklen_t bytes = sizeof error;

@@ -7,6 +7,7 @@ import { cuda } from './mutations_cuda.js'
 import { encoder } from './mutations_encoder.js'
 import { recurrent } from './mutations_recurrent.js'
 import { replicas } from './mutations_replicas.js'
+import { replicasCuda } from './mutations_replicas_cuda.js'
 import { shards } from './mutations_shards.js'
 import { text, tokenizer } from './mutations_text.js'
 import { tokenize } from './mutations_tokenize.js'
@@ -473,6 +474,7 @@ export const mutations: readonly Mutation[] = [
   ...ops,
   ...recurrent,
   ...replicas,
+  ...replicasCuda,
   ...shards,
   ...units,
   ...amx,
