@@ -11,11 +11,7 @@ export const replicasCuda = [
       '  for (const Place& place : group_->places) wait(stream, place.done);\n',
       '',
     ],
-    [
-      'done is recorded before the sum is at the others',
-      '  record(own.ready, stream);\n',
-      '  record(own.ready, stream);\n  record(own.done, stream);\n',
-    ],
+    ['nobody hears that a rank has sent its sum', '  record(own.done, stream);\n', ''],
     ['the share of another segment is added', 'stride, other.data + begin,', 'stride, other.data,'],
     ['shares are added in the order of their copies', 'other < rank_ ? other : other - 1', 'i - 1'],
     [

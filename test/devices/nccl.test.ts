@@ -54,6 +54,20 @@ emulatedTest('every rank joins one group with one id, sums in place and leaves',
   }
 })
 
+emulatedTest('models train alike with sums by NCCL', (t) => {
+  t.timeout(8 * 60_000)
+  const { folder } = t.context
+  const log = join(folder, 'training')
+  const env = { ...process.env, AOT_NCCL: join(folder, 'libfake.so'), AOT_FAKE_NCCL_LOG: log }
+  const args = ['node_modules/ava/entrypoints/cli.mjs', '--timeout=6m', 'dist/test/devices/replicas_emulated.test.js']
+  const ran = spawnSync(process.execPath, args, { env, cwd: packageRoot, encoding: 'utf8' })
+  t.is(ran.status, 0, `${ran.stdout.slice(-6000)}\n${ran.stderr.slice(-6000)}`)
+  const calls = readFileSync(log, 'utf8').split('\n')
+  t.true(calls.includes('rank 2 of 3'))
+  t.true(calls.includes('sum 512'))
+  t.false(calls.some((call) => call.startsWith('refused')))
+})
+
 emulatedTest('a library that cannot be used is named in one line, and the devices copy', (t) => {
   const { folder } = t.context
   const copies = (library: string, fails = '') => {

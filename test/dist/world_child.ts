@@ -54,7 +54,8 @@ async function wrongWith(world: NativeWorld, channel: NativeChannel, count: numb
   for (const root of ranks(world)) {
     const bytes = Buffer.from(bytesOf(own)).subarray(0, count)
     await channel.broadcast(bytes, root)
-    if (!bytes.equals(bytesOf(parts[root] as Float32Array).subarray(0, count))) wrong.push(`broadcast of ${count} by ${root}`)
+    if (!bytes.equals(bytesOf(parts[root] as Float32Array).subarray(0, count)))
+      wrong.push(`broadcast of ${count} by ${root}`)
   }
 
   // Shares of different lengths, the first of them empty.
