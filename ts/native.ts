@@ -316,6 +316,18 @@ export interface NativeFileLockClass {
   new (path: string, options: { busy: string; shared?: boolean | undefined }): NativeFileLock
 }
 
+// --- native/addon/memory_addon.cpp ----------------------------------------------------------------------------------
+
+export interface NativeMemory {
+  /**
+   * Bytes that training takes of the device's memory (that of a cpu is the machine's) with batches of `batch` windows, and
+   * `validBatch` at validation: by the engine, and by the process or the driver beside it. The device need not be there.
+   */
+  planMemory(options: NativeEngineOptions, batch: number, validBatch: number): { engine: number; process: number }
+  /** Bytes that can be allocated on the device now. AOT_DEVICE when it is not there. */
+  freeMemory(device: string): number
+}
+
 // --- native/addon/ops_addon.cpp -------------------------------------------------------------------------------------
 
 /** Sizes of an op's call; in the shapes of its tensors B, T, C, O, H, V, and n = B*T. */
@@ -413,6 +425,7 @@ export interface NativeAddon
     NativeTokenizeUnits,
     NativeTokenShards,
     NativeOps,
+    NativeMemory,
     NativeWorlds {
   setErrorClass(errorClass: typeof AotError): void
   /** Processors this process may use. */

@@ -30,6 +30,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("availableCores", Napi::Function::New(env, cores, "availableCores"));
   export_engine(env, exports);
   export_file_lock(env, exports);
+  export_memory(env, exports);
   export_token_shards(env, exports);
   export_token_store(env, exports);
   export_tokenizer(env, exports);

@@ -17,6 +17,7 @@ namespace aot::addon {
 // Each file of native/addon exports its classes and functions by one of these; addon.cpp lists them.
 void export_engine(Napi::Env env, Napi::Object exports);
 void export_file_lock(Napi::Env env, Napi::Object exports);
+void export_memory(Napi::Env env, Napi::Object exports);
 void export_token_shards(Napi::Env env, Napi::Object exports);
 void export_token_store(Napi::Env env, Napi::Object exports);
 void export_tokenizer(Napi::Env env, Napi::Object exports);

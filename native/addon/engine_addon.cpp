@@ -4,8 +4,10 @@
 #include <optional>
 
 #include "addon/addon.h"
+#include "addon/engine_options.h"
 #include "addon/task.h"
 #include "addon/token_store_addon.h"
+#include "addon/world_addon.h"
 #include "train/engine.h"
 
 namespace aot::addon {
@@ -77,7 +79,9 @@ EngineOptions place_argument(const Napi::Object& object) {
   return options;
 }
 
-EngineOptions options_argument(const Napi::Value& value) {
+}  // namespace
+
+EngineOptions engine_options_argument(const Napi::Value& value) {
   const Napi::Object object = object_argument(value, "options");
   EngineOptions options = place_argument(object);
   options.model = string_argument(object.Get("model"), "model");
@@ -92,6 +96,8 @@ EngineOptions options_argument(const Napi::Value& value) {
   }
   return options;
 }
+
+namespace {
 
 // Calls wait in a queue that only the event loop touches; one at a time is on a thread, so an engine never holds more
 // than one thread of the pool. On a device that works ahead, a minibatch or a step is issued while the one before is
@@ -508,8 +514,8 @@ void export_engine(Napi::Env env, Napi::Object exports) {
   };
   const auto create = [make_async](const Napi::CallbackInfo& info) -> Napi::Value {
     return guard(info.Env(), [&]() -> Napi::Value {
-      const EngineOptions options = options_argument(info[0]);
-      return make_async(info.Env(), [options] { return Engine::create(options); });
+      const EngineOptions options = engine_options_argument(info[0]);
+      return make_async(info.Env(), [options] { return Engine::create(options, current_world()); });
     });
   };
   const auto load = [make_async](const Napi::CallbackInfo& info) -> Napi::Value {
@@ -517,7 +523,7 @@ void export_engine(Napi::Env env, Napi::Object exports) {
       const std::string folder = string_argument(info[0], "folder");
       const Napi::Object given = object_argument(info[1], "options");
       const EngineOptions place = place_argument(given);
-      return make_async(info.Env(), [=] { return Engine::load(folder, place); });
+      return make_async(info.Env(), [=] { return Engine::load(folder, place, current_world()); });
     });
   };
   engine_class.Set("create", Napi::Function::New(env, create, "create"));

@@ -1,10 +1,11 @@
-// defines: aot::make_gpu_backend, aot::Emulation, aot::set_emulation
+// defines: aot::make_gpu_backend, aot::free_gpu_memory, aot::plan_gpu_memory, aot::Emulation, aot::set_emulation
 #pragma once
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/memory.h"
 #include "dist/communicator.h"
 #include "dist/world.h"
 
@@ -21,6 +22,13 @@ std::unique_ptr<Backend> make_gpu_backend(const std::string& device, const Param
 // missing.
 std::vector<std::unique_ptr<Communicator>> make_gpu_communicators(const std::vector<std::string>& devices, World& world,
                                                                   double stall_seconds);
+
+// Bytes that can be allocated on the device now. AOT_DEVICE when it is not there.
+int64_t free_gpu_memory(const std::string& device);
+// What training on batches of so many tokens takes, of whose activations a pass takes `workspace` bytes. The device
+// need not be there.
+MemoryPlan plan_gpu_memory(const std::string& device, const ParameterTable& table, DType precision, int64_t tokens,
+                           size_t workspace);
 
 // How the emulated device runs kernels.
 struct Emulation {

@@ -147,12 +147,13 @@ void CpuBackend::weights_changed() {
   });
 }
 
-// As many slices for each lane as must be, and these as even as can be.
-int CpuBackend::slice_batch(int batch) const {
+int slice_batch(int batch, int threads, int slice_sequences) {
   const auto shares = [](int whole, int part) { return (whole + part - 1) / part; };
-  const int lane_batch = shares(batch, pool_.size());
-  return shares(lane_batch, shares(lane_batch, slice_sequences_));
+  const int lane_batch = shares(batch, threads);
+  return shares(lane_batch, shares(lane_batch, slice_sequences));
 }
+
+int CpuBackend::slice_batch(int batch) const { return cpu::slice_batch(batch, pool_.size(), slice_sequences_); }
 
 void CpuBackend::reserve(size_t workspace) {
   if (workspace <= workspace_) return;

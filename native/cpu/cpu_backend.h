@@ -1,4 +1,4 @@
-// defines: aot::cpu::CpuBackend, aot::make_cpu_backend
+// defines: aot::cpu::CpuBackend, aot::cpu::slice_batch, aot::make_cpu_backend
 #pragma once
 #include <memory>
 #include <string>
@@ -12,6 +12,9 @@
 #include "cpu/memory.h"
 
 namespace aot::cpu {
+
+// Sequences in the largest slice of a batch: as many slices for each thread as must be, and these as even as can be.
+int slice_batch(int batch, int threads, int slice_sequences);
 
 // A weight in the panels of its two products; null for parameters that are not matmul weights.
 struct PackedWeight {

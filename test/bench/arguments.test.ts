@@ -56,12 +56,34 @@ test('what is asked for', async (t) => {
   t.like(await parse('tokenize', 'texts', '--vocab-size', '5000', '--seconds', '0.5'), {
     arguments: { work: 'tokenize', words: ['texts'], vocabSize: 5000, seconds: 0.5 },
   })
+  t.deepEqual(await parse('scaling', 'a.json', '--link', 'ib-hdr', '--latency', '2.5', '--model', 'mini'), {
+    kind: 'scaling',
+    arguments: {
+      from: 'a.json',
+      shapes: 'paper',
+      models: ['mini'],
+      precisions: [],
+      threads: null,
+      link: { name: 'ib-hdr', bandwidth: 24e9, latency: 2.5e-6 },
+      devices: 64,
+      aggregate: 1,
+      bucket: null,
+    },
+  })
+  t.like(await parse('scaling', '--peak', '989,3350', '--bandwidth=5', '--aggregate', '7', '--bucket', '1024'), {
+    arguments: {
+      from: { flops: 989e12, bytes: 3350e9 },
+      link: { name: 'a link', bandwidth: 5e9, latency: 0 },
+      aggregate: 7,
+      bucket: 1024,
+    },
+  })
   t.deepEqual(await parse('--compare', 'a.json', 'b.json'), { kind: 'compare', before: 'a.json', after: 'b.json' })
 })
 
 const wrong: [string, RegExp][] = [
-  ['', /^what shall be measured\? aot-bench ops, train or tokenize/],
-  ['opps', /^"opps" is nothing that it measures: aot-bench ops, train or tokenize/],
+  ['', /^what shall be measured\? aot-bench ops, train, tokenize or scaling/],
+  ['opps', /^"opps" is nothing that it measures: aot-bench ops, train, tokenize or scaling/],
   ['ops mini', /^"mini" is one too many: an op is named by --op, a model by --model$/],
   ['tokenize a b', /^"b" is one too many: aot-bench tokenize takes one folder$/],
   ['ops --precision fp16', /^--precision must be fp32, bf16 or fp32,bf16, not "fp16"$/],
@@ -73,6 +95,17 @@ const wrong: [string, RegExp][] = [
   ['ops --seconds nan', /^--seconds must be a number above 0, up to 3600, not "nan"$/],
   ['ops --seconds 0', /^--seconds must be/],
   ['tokenize --vocab-size 5', /^--vocab-size must be a whole number from 257/],
+  ['scaling --link nvlink4', /^aot-bench scaling takes one file that train --json wrote, or --peak and none$/],
+  ['scaling a.json b.json --link nvlink4', /^aot-bench scaling takes one file/],
+  ['scaling a.json --peak 1,1 --link nvlink4', /^aot-bench scaling takes one file/],
+  ['scaling a.json', /^what joins the devices\? --link NAME, or --bandwidth GB\/s and --latency µs$/],
+  ['scaling a.json --link string', /^--link must be nvlink4, nvlink5, .*, ethernet-100g, not "string"$/],
+  ['scaling a.json --link constructor', /^--link must be/],
+  ['scaling a.json --bandwidth 0', /^--bandwidth must be a number from 0\.000001 to 1000000000, not "0"$/],
+  ['scaling a.json --link pcie4 --latency -1', /^--latency must be a number from 0 /],
+  ['scaling --peak 989 --link pcie4', /^--peak must be TFLOP\/s,GB\/s, such as 989,3350, not "989"$/],
+  ['scaling --peak 989,x --link pcie4', /^--peak must be a number/],
+  ['scaling a.json --link pcie4 --devices 0', /^--devices must be a whole number from 1 to 1024/],
   ['--compare a.json', /^--compare takes two files: aot-bench --compare A\.json B\.json$/],
   ['--compare a b c', /^--compare takes two files/],
   ['ops --peer', /^unknown option --peer; did you mean --peers\?$/],

@@ -71,6 +71,9 @@ for (const device of devices.filter((name) => name !== 'reference')) {
       runs[0]?.command,
       `aot-bench ops ${[...quick, '-d', device].join(' ')} --op layernorm --precision fp32 --json ${json} --csv ${device}.csv`,
     )
+    const scaling = run('scaling', json, '--link', 'ethernet-10g', '--devices', '4')
+    t.is(scaling.status, 0, scaling.stderr)
+    t.regex(scaling.stdout, /^gru_tiny, bf16.*2 × 16 tokens\n[\s\S]*a batch as large on each device/)
     const lines = readFileSync(join(folder, `${device}.csv`), 'utf8')
       .trimEnd()
       .split('\n')
@@ -111,11 +114,20 @@ test('peers that are not there are a line and no error', (t) => {
   t.is(stderr.match(/absent/g)?.length, 1, stderr)
 })
 
+test('scaling of a GPU at its best is said to be a bound', (t) => {
+  const { status, stdout, stderr } = run('scaling', '--peak', '989,3350', '--link', 'nvlink4')
+  t.is(status, 0, stderr)
+  t.regex(stdout, /^a GPU at its best \(least times that FLOPs and bytes allow: bounds, nothing of it was measured\)/)
+  for (const model of ['nano', 'XL', 'lstm_big']) t.regex(stdout, new RegExp(`^${model} .* bf16 `, 'm'))
+})
+
 test('errors are one line', (t) => {
   for (const [args, line] of [
     [['train', 'none.json'], /^aot-bench: .*none\.json: no such file\n$/],
     [['ops', '-d', 'cuda:77'], /^aot-bench: .*cuda:77.*\n$/],
     [['ops', '-d', 'reference'], /^aot-bench: --device: the reference is plain loops, not to be timed; use cpu\n$/],
+    [['scaling', 'none.json', '--link', 'pcie4'], /^aot-bench: .*none\.json.*\n$/],
+    [['scaling', '--peak', '1,1', '--link', 'pcie4', '--model', 'x'], /^aot-bench: "x" is no config file and none of /],
     [['--compare', 'a.json', 'b.json'], /^aot-bench: .*a\.json.*\n$/],
   ] as const) {
     const { status, stdout, stderr } = run(...args)

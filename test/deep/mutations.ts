@@ -8,6 +8,7 @@ import { encoder } from './mutations_encoder.js'
 import { recurrent } from './mutations_recurrent.js'
 import { replicas } from './mutations_replicas.js'
 import { replicasCuda } from './mutations_replicas_cuda.js'
+import { scaling } from './mutations_scaling.js'
 import { shards } from './mutations_shards.js'
 import { text, tokenizer } from './mutations_text.js'
 import { tokenize } from './mutations_tokenize.js'
@@ -483,4 +484,5 @@ export const mutations: readonly Mutation[] = [
   ...training,
   ...front,
   ...bench,
+  ...scaling,
 ].sort((a, b) => Number(b.file.startsWith('ts/')) - Number(a.file.startsWith('ts/')))

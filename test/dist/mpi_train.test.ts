@@ -34,9 +34,9 @@ async function trainer(t: ExecutionContext, settings: Settings = {}) {
   }
   return {
     /** In one process. */
-    async alone(name: string, device: string) {
+    async alone(name: string, device: string, more: string[] = []) {
       const { runFolder, words } = prepare(name)
-      await run(words[0] as string, [...words.slice(1), '-d', device])
+      await run(words[0] as string, [...words.slice(1), '-d', device, ...more])
       return runFolder
     },
     start(name: string, ranks: number, more: string[] = []) {
@@ -55,8 +55,7 @@ function numbers(lines: Line[], key: string): number[] {
 for (const { model } of models) {
   test.serial(`2 and 4 processes do the same as one device: ${model}`, async (t) => {
     t.timeout(300_000)
-    const heads: Settings = model === 'gpt' ? {} : { 'model_params.n_heads': null }
-    const { alone, start } = await trainer(t, { model, ...heads })
+    const { alone, start } = await trainer(t, { model })
     const exact = readLines(await alone('reference', 'reference'))
     const single = readLines(await alone('single', 'cpu'))
     for (const ranks of [2, 4]) {
@@ -83,12 +82,15 @@ for (const { model } of models) {
 test.serial('two processes of two replicas each; other numbers of them go on with the run', async (t) => {
   t.timeout(300_000)
   const { start, alone } = await trainer(t)
+  const until = (step: number) => ['--set', `steps_to_train=${step}`]
+  await alone('whole', 'cpu', until(13))
+  await alone('whole', 'cpu', until(27))
   const whole = await alone('whole', 'cpu')
-  const { runFolder, job } = start('broken', 2, ['-d', 'cpu,cpu,cpu,cpu', '--set', 'steps_to_train=13'])
+  const { runFolder, job } = start('broken', 2, ['-d', 'cpu,cpu,cpu,cpu', ...until(13)])
   const ended = await job.ended
   t.is(ended.status, 0, failed(ended))
   t.regex(ended.stdout, /device: 4 replicas in 2 processes on 1 machine, sums by mpi: 2 x cpu/)
-  const more = await start('broken', 3, ['--set', 'steps_to_train=27']).job.ended
+  const more = await start('broken', 3, until(27)).job.ended
   t.is(more.status, 0, failed(more))
   t.regex(more.stdout, /goes on from step 13/)
   await alone('broken', 'cpu')

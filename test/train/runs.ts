@@ -58,6 +58,7 @@ export function makeRun(folder: string, settings: Settings = {}, runName = 'run'
     else if (['seed', 'split', 'precision', 'model'].includes(key)) config[key] = value
     else config.training_params[key] = value
   }
+  if (config.model === 'gru' || config.model === 'lstm') delete config.model_params.n_heads
   // A file a process: a child may read its own while another is written.
   const configPath = join(folder, `config-${process.pid}.json`)
   writeFileSync(configPath, JSON.stringify(config))

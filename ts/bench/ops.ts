@@ -20,7 +20,7 @@ export interface OpsRequest {
 }
 
 /** Sequences that the cpu device takes together of a recurrent model (native/models/rnn.h). */
-const recurrentSlice = 32
+export const recurrentSlice = 32
 
 /** Ops that have dropout in them are timed with the paper's rate. */
 const dropoutRate = 0.1

@@ -163,3 +163,20 @@ export function opCalls({ model, vocab_size, embed_dim, attn_length, n_heads, ml
   calls.push({ op: 'adamw', shape: { window: Math.ceil(parameters / 4096), width: 4096 }, model })
   return calls
 }
+
+/** The calls of a training step with how often each is made. Of layers all are alike, but for dropout between recurrent ones. */
+export function stepCalls(shape: ModelShape): (OpCall & { calls: number })[] {
+  const { model, n_layers } = shape
+  return opCalls(shape)
+    .filter(({ op }) => op !== 'lm_head_loss')
+    .map((call) => {
+      const { op } = call
+      if (/^(adamw|layernorm_forward|lm_head)|embedding/.test(op)) return { ...call, calls: 1 }
+      if (op === 'layernorm_backward') return { ...call, calls: model === 'gpt' ? 2 * n_layers + 1 : 1 }
+      if (op === 'dropout_backward') return { ...call, calls: 2 * n_layers }
+      if (/^dropout_forward/.test(op)) return { ...call, calls: n_layers - 1 }
+      // A recurrent layer has two weights of one size.
+      const twice = model !== 'gpt' && op === 'linear_backward_weight'
+      return { ...call, calls: (twice ? 2 : 1) * n_layers }
+    })
+}

@@ -38,8 +38,8 @@ function checksum({ format, step, state, files }: Omit<Manifest, 'sha256'>): str
   return createHash('sha256').update(JSON.stringify({ format, step, state, files })).digest('hex')
 }
 
-/** Reads and verifies one checkpoint folder. Throws AOT_DATA or AOT_IO, with what is wrong. */
-export async function readCheckpoint(folder: string): Promise<Checkpoint> {
+/** What trainer.json says, which is whole; nothing of the other files. Throws AOT_DATA or AOT_IO. */
+async function readManifest(folder: string): Promise<Manifest> {
   const path = join(folder, manifestName)
   let text: string
   try {
@@ -54,9 +54,15 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint> {
     throw new AotError('AOT_DATA', `${path} is damaged: it is not the JSON of a checkpoint`)
   }
   if (checksum(manifest) !== manifest.sha256) throw new AotError('AOT_DATA', `${path} is damaged: checksum`)
+  return manifest
+}
+
+/** Reads and verifies one checkpoint folder. Throws AOT_DATA or AOT_IO, with what is wrong. */
+export async function readCheckpoint(folder: string): Promise<Checkpoint> {
+  const manifest = await readManifest(folder)
   for (const name of stateFiles) {
     const wanted = manifest.files[name]
-    if (wanted === undefined) throw new AotError('AOT_DATA', `${path} does not name ${name}`)
+    if (wanted === undefined) throw new AotError('AOT_DATA', `${join(folder, manifestName)} does not name ${name}`)
     const found = await digestFile(join(folder, name))
     if (found.bytes !== wanted.bytes) {
       throw new AotError('AOT_DATA', `${name} has ${found.bytes} bytes instead of ${wanted.bytes}`)
@@ -64,6 +70,23 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint> {
     if (found.sha256 !== wanted.sha256) throw new AotError('AOT_DATA', `${name} is damaged: checksum`)
   }
   return { step: manifest.step, folder, state: manifest.state }
+}
+
+/**
+ * The newest checkpoint of a `state` folder by its trainer.json alone, for a look in passing: its files may be damaged all
+ * the same. null when there is none, or its trainer.json does not hold.
+ */
+export async function peekNewest(folder: string): Promise<Checkpoint | null> {
+  try {
+    const [newest] = await steps(folder)
+    if (newest === undefined) return null
+    const path = join(folder, String(newest))
+    const { step, state } = await readManifest(path)
+    return step === newest ? { step, folder: path, state } : null
+  } catch (error) {
+    if (error instanceof AotError) return null
+    throw error
+  }
 }
 
 async function entries(folder: string): Promise<string[]> {

@@ -2,17 +2,19 @@
 import { compare } from '../bench/compare.js'
 import { comparisonTable } from '../bench/comparison_table.js'
 import { appendCsv, checkCsv } from '../bench/csv.js'
+import { leastStep, measuredSteps, type NamedStep } from '../bench/device_steps.js'
 import { appendJson, checkJson, readBenchFile } from '../bench/file.js'
 import { describeMachine, sourceCommit } from '../bench/machine.js'
 import { noiseWarning, watchNoise } from '../bench/noise.js'
 import { Peers } from '../bench/peers.js'
 import type { Row } from '../bench/record.js'
+import { scalingTable } from '../bench/scaling_table.js'
 import { runOps, runTrain, selectModels } from '../bench/session.js'
 import { rowsTable } from '../bench/table.js'
 import { benchTokenize } from '../bench/tokenize.js'
 import { AotError } from '../errors.js'
 import { native, nativeFor } from '../native.js'
-import { type BenchArguments, parseBenchArguments } from './bench_arguments.js'
+import { type BenchArguments, parseBenchArguments, type ScalingArguments } from './bench_arguments.js'
 import { stopOnSignals } from './command.js'
 import { packageVersion } from './version.js'
 
@@ -27,9 +29,20 @@ export async function benchCommand(words: readonly string[]): Promise<void> {
   } else if (request.kind === 'compare') {
     const [before, after] = [await readBenchFile(request.before), await readBenchFile(request.after)]
     process.stdout.write(`${comparisonTable(compare(before, after))}\n`)
+  } else if (request.kind === 'scaling') {
+    process.stdout.write(`${scalingTable(await stepsOf(request.arguments), request.arguments)}\n`)
   } else {
     await bench(request.arguments, words)
   }
+}
+
+async function stepsOf(given: ScalingArguments): Promise<NamedStep[]> {
+  const { from, shapes, models, precisions } = given
+  if (typeof from === 'string') return measuredSteps(from, await readBenchFile(from), given)
+  const selected = selectModels({ device: 'cuda:0', shapes, models })
+  return selected.map(({ name, shape, precision }) =>
+    leastStep(name, shape, precision ?? precisions[0] ?? 'bf16', from),
+  )
 }
 
 async function bench(given: BenchArguments, words: readonly string[]): Promise<void> {

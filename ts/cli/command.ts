@@ -29,14 +29,14 @@ const signalStatus = { SIGINT: 130, SIGTERM: 143 }
 
 /**
  * Aborts on the first ^C or SIGTERM, for work that then saves its state and ends; the second one ends the process at once.
- * `promise`: what is said then.
+ * `promise`: what is said then; null: nothing.
  */
-export function stopOnSignals(command: string, promise = 'the state is saved first'): AbortSignal {
+export function stopOnSignals(command: string, promise: string | null = 'the state is saved first'): AbortSignal {
   const controller = new AbortController()
   for (const [name, status] of Object.entries(signalStatus)) {
     process.once(name, () => {
       process.exitCode = status
-      process.stderr.write(`${command}: stopping; ${promise}\n`)
+      if (promise !== null) process.stderr.write(`${command}: stopping; ${promise}\n`)
       controller.abort()
     })
   }

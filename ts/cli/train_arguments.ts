@@ -1,13 +1,20 @@
 /** The command line of aot-train. */
 import { type Override, parseOverride } from '../config/overrides.js'
 import { defaultProject } from '../config/resolve.js'
-import { oneDevice, parseDevices } from '../devices/parse.js'
+import { parseDevices } from '../devices/parse.js'
 import { AotError } from '../errors.js'
-import { type CommandLine, flag, parseOptions, text } from './options.js'
+import { type CommandLine, flag, type GivenOptions, parseOptions, text } from './options.js'
 
 export interface TrainArguments {
   configs: string[]
-  device: string
+  /** As given, at least one. */
+  devices: string[]
+  /** undefined: all for one config, one for each of several. */
+  devicesPerRun: number | undefined
+  /** Of each cpu. */
+  threads: number | undefined
+  /** Seconds. */
+  rankTimeout: number | undefined
   projectName: string | undefined
   /** None, or one for each config. */
   runNames: string[]
@@ -15,13 +22,32 @@ export interface TrainArguments {
   initFrom: string | undefined
   noStepPickup: boolean
   cooldownNow: boolean
+  /** The options that say the same to every run, as words. */
+  shared: string[]
 }
 
 /** What the command line asks for: runs, or the text of --help or --version. */
 export type TrainRequest = { kind: 'train'; arguments: TrainArguments } | { kind: 'print'; text: string }
 
 const options = {
-  device: { ...text, alias: 'd', describe: 'cpu, cuda:N, emulated or reference', defaultDescription: 'cpu' },
+  device: {
+    ...text,
+    alias: 'd',
+    describe:
+      'cpu, cuda:N, emulated or reference; several with commas: one run shares them, several runs take them in turn',
+    defaultDescription: 'cpu',
+  },
+  'devices-per-run': {
+    ...text,
+    describe: 'Devices that each run shares',
+    defaultDescription: 'all for one config, 1 for several',
+  },
+  'rank-timeout': {
+    ...text,
+    describe: 'Under mpirun or srun: seconds without a sign of life after which a process is given up',
+    defaultDescription: '30',
+  },
+  threads: { ...text, describe: 'Threads of each cpu', defaultDescription: 'all cores, shared by the cpus' },
   'project-name': {
     ...text,
     alias: 'p',
@@ -48,9 +74,12 @@ const options = {
 const line: CommandLine = {
   command: 'aot-train',
   usage:
-    '$0 config.json... [options]\n\nTrains a language model as each config says, one after the other. A run that was stopped goes on where it was.\nConfigs: configs/blueprint.json is one to start from; docs/configuration.md tells every key.',
+    '$0 config.json... [options]\n\nTrains a language model as each config says. Several configs are a queue (docs/queue.md): each run is a process of its own and takes the next free device. A run that was stopped goes on where it was.\nConfigs: configs/blueprint.json is one to start from; docs/configuration.md tells every key.',
   options,
-  examples: ['$0 en.json -r en-forward -d cuda:0', '$0 en_fw.json en_bw.json --set steps_to_train=2000'],
+  examples: [
+    '$0 en.json -r en-forward -d cuda:0',
+    '$0 en_fw.json en_bw.json -d cuda:0,cuda:1 --set steps_to_train=2000',
+  ],
 }
 
 /** @throws AotError AOT_CONFIG or AOT_DEVICE for what cannot be understood. */
@@ -79,15 +108,35 @@ export async function parseTrainArguments(words: readonly string[]): Promise<Tra
     kind: 'train',
     arguments: {
       configs,
-      device: oneDevice(parseDevices(devices.length === 0 ? ['cpu'] : devices)),
+      devices: parseDevices(devices.length === 0 ? ['cpu'] : devices),
+      devicesPerRun: numberOf(given, 'devices-per-run'),
+      threads: numberOf(given, 'threads'),
+      rankTimeout: numberOf(given, 'rank-timeout'),
       projectName: given.single('project-name'),
       runNames,
       overrides,
       initFrom: given.single('init-from'),
       noStepPickup: given.isSet('no-step-pickup'),
       cooldownNow: given.isSet('cooldown-now'),
+      shared: sharedWords(given),
     },
   }
+}
+
+function numberOf(given: GivenOptions, name: string): number | undefined {
+  const value = given.single(name)
+  if (value === undefined) return undefined
+  const number = Number(value)
+  if (/^\d+$/.test(value) && number >= 1 && number <= 1024) return number
+  throw new AotError('AOT_CONFIG', `--${name}: must be a whole number from 1 to 1024, not ${value}`)
+}
+
+function sharedWords(given: GivenOptions): string[] {
+  const values = ['set', 'model', 'log', 'init-from'].flatMap((name) =>
+    given.all(name).map((value) => `--${name}=${value}`),
+  )
+  const flags = ['no-step-pickup', 'cooldown-now', 'verbose'].filter((name) => given.isSet(name))
+  return [...values, ...flags.map((name) => `--${name}`)]
 }
 
 /** `--log a --log b` and `--log a,b` are one list. */

@@ -1,9 +1,14 @@
-/** What aot-train does: resolves all configs, then trains one run after the other. */
+/** What aot-train does: resolves all configs, then trains the one run, or hands several to the queue. */
 import { loadConfigFile } from '../config/load.js'
 import { checkRunNames, resolveRun } from '../config/resolve.js'
 import type { ResolvedRun, TrainRun } from '../config/types.js'
+import { placesOf, threadsEach } from '../devices/places.js'
+import { shareOfDevices } from '../devices/share.js'
+import type { NativeWorld } from '../native_world.js'
+import { QueueLink } from '../queue/link.js'
 import { stopOnSignals } from './command.js'
 import { parseTrainArguments, type TrainArguments } from './train_arguments.js'
+import { joinJob, together } from './train_world.js'
 
 /** @param loadLoop gives the training loop; called only when there is something to train, for it loads the engine. */
 export async function trainCommand(words: readonly string[], loadLoop: () => Promise<TrainRun>): Promise<void> {
@@ -12,23 +17,68 @@ export async function trainCommand(words: readonly string[], loadLoop: () => Pro
     process.stdout.write(request.text)
     return
   }
-  const runs = planRuns(request.arguments)
-  for (const run of runs) {
-    for (const note of run.notes) process.stderr.write(`aot-train: ${run.configPath}: note: ${note}\n`)
+  const world = await joinJob(request.arguments.rankTimeout)
+  if (world !== null) return together(world, () => trainTogether(world, request.arguments, loadLoop))
+  const { configs, devices, devicesPerRun, shared, noStepPickup, cooldownNow, initFrom } = request.arguments
+  const { places, notes } = placesOf(devices, configs.length, devicesPerRun)
+  const planned = places.map((place) => planRuns(request.arguments, place.join(',')))
+  const runs = planned[0] as ResolvedRun[]
+  for (const run of runs) notes.push(...run.notes.map((note) => `${run.configPath}: note: ${note}`))
+  for (const note of notes) process.stderr.write(`aot-train: ${note}\n`)
+  if (runs.length > 1) {
+    const { queueCommand } = await import('../queue/command.js')
+    const threads = request.arguments.threads ?? (await sharedThreads(places))
+    const candidates = runs.map((_, index) =>
+      planned.map((atPlace) => ({ ...(atPlace[index] as ResolvedRun), threads })),
+    )
+    await queueCommand({ candidates, places, shared, noStepPickup, cooldownNow })
+    return
   }
   const trainRun = await loadLoop()
-  const { noStepPickup, cooldownNow, initFrom } = request.arguments
-  const signal = stopOnSignals('aot-train')
+  const [run] = runs as [ResolvedRun]
+  const link = QueueLink.connect()
+  const told = stopOnSignals('aot-train')
+  const signal = link === null ? told : AbortSignal.any([told, link.gone])
+  const train = () => trainRun(run, { noStepPickup, cooldownNow, initFrom, signal, watcher: link?.watcher })
+  await (link === null ? train() : link.during(train))
+}
+
+/** The runs one after another, each on all processes. */
+async function trainTogether(world: NativeWorld, given: TrainArguments, loadLoop: () => Promise<TrainRun>) {
+  const hosts = world.members.map(({ host }) => host)
+  const runs = planRuns(given, shareOfDevices(given.devices, hosts, world.rank).join(','))
+  if (world.rank === 0) {
+    for (const run of runs) {
+      for (const note of run.notes) process.stderr.write(`aot-train: ${run.configPath}: note: ${note}\n`)
+    }
+  }
+  const trainRun = await loadLoop()
+  const signal = stopOnSignals('aot-train', world.rank === 0 ? undefined : null)
+  const { noStepPickup, cooldownNow, initFrom } = given
   for (const run of runs) {
-    if (signal.aborted) return
-    await trainRun(run, { noStepPickup, cooldownNow, initFrom, signal })
+    const { stopped } = await trainRun(run, { noStepPickup, cooldownNow, initFrom, signal, world })
+    if (stopped) return
   }
 }
 
-/** The runs that the command line asks for, in its order. @throws AotError before any of them begins. */
-export function planRuns({ configs, device, projectName, runNames, overrides }: TrainArguments): ResolvedRun[] {
+async function sharedThreads(places: string[][]): Promise<number | undefined> {
+  const { native } = await import('../native.js')
+  return threadsEach(places, native.availableCores())
+}
+
+/** The runs that the command line asks for, in its order, on these devices. @throws AotError before any of them begins. */
+export function planRuns(
+  { configs, threads, projectName, runNames, overrides }: TrainArguments,
+  device: string,
+): ResolvedRun[] {
   const runs = configs.map((configPath, index) =>
-    resolveRun(loadConfigFile(configPath, overrides), { configPath, projectName, runName: runNames[index], device }),
+    resolveRun(loadConfigFile(configPath, overrides), {
+      configPath,
+      projectName,
+      runName: runNames[index],
+      device,
+      threads,
+    }),
   )
   checkRunNames(runs)
   return runs

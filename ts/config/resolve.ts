@@ -15,6 +15,7 @@ export interface RunPlace {
   /** Default: the config file's name without .json. */
   runName?: string | undefined
   device: string
+  threads?: number | undefined
 }
 
 /** @throws AotError AOT_CONFIG when a name cannot be that of a folder. */
@@ -32,6 +33,7 @@ export function resolveRun({ config, given, notes }: LoadedConfig, place: RunPla
     runName,
     runFolder: join(training_params.save_loc, projectName, runName),
     device: place.device,
+    threads: place.threads,
     direction,
     schedule: scheduleOf(config),
     windows: {

@@ -41,8 +41,10 @@ export interface ResolvedRun {
   runName: string
   /** <save_loc>/<projectName>/<runName>, relative to the current folder when save_loc is. */
   runFolder: string
-  /** 'cpu', 'reference', 'emulated' or 'cuda:N'. Whether it is there is the engine's business. */
+  /** 'cpu', 'reference', 'emulated' or 'cuda:N', or several with commas. Whether they are there is the engine's business. */
   device: string
+  /** Of each cpu; undefined: the cores that this process may use. */
+  threads?: number | undefined
   direction: Direction
   schedule: Schedule
   /** For TokenStore.windows and BatchLoader; the stride is always given. */
@@ -55,6 +57,26 @@ export interface ResolvedRun {
   notes: string[]
 }
 
+/** Told of a run as it goes on, beside the sinks. */
+export interface RunWatcher {
+  /** Everything is set up: minibatches done, and in all. */
+  begun(step: number, total: number): void
+  /** After each minibatch; the loss in nats per token. */
+  stepped(point: { step: number; loss: number; tokensPerSecond: number }): void
+  validated(step: number, loss: number): void
+}
+
+/** What training needs of native/dist/world.h. Every process makes the same calls in the same order. */
+export interface TrainWorld {
+  readonly rank: number
+  readonly size: number
+  readonly members: readonly { host: string; process: number }[]
+  /** The first process's text for all. */
+  broadcast(text: string | null): Promise<string>
+  /** The texts of all processes, by rank. */
+  allGather(text: string): Promise<string[]>
+}
+
 export interface RunOptions {
   /** Train steps_to_train minibatches more, instead of up to that number. */
   noStepPickup: boolean
@@ -64,6 +86,9 @@ export interface RunOptions {
   initFrom?: string | undefined
   /** Aborted on ^C and SIGTERM, which the command listens to: the loop saves its state and returns. */
   signal?: AbortSignal | undefined
+  /** The processes that train the run together; without: this one alone. */
+  world?: TrainWorld | undefined
+  watcher?: RunWatcher | undefined
 }
 
 export interface RunResult {

@@ -1,4 +1,5 @@
 /** What a person sees of a run: a bar on a terminal, plain lines in a log; and the lines of text between them. */
+import type { RunWatcher } from '../config/types.js'
 import { formatCount, formatDuration } from './amounts.js'
 import type { MetricsLine, TrainMetrics, ValidMetrics } from './metrics_jsonl.js'
 import { Progress } from './progress.js'
@@ -20,6 +21,8 @@ export interface TrainProgressOptions {
   print(line: string): void
   /** Where the bar goes; null: no bar, and a plain line for each logged(). */
   terminal: NodeJS.WriteStream | null
+  /** Told of everything too. */
+  watcher?: RunWatcher | undefined
 }
 
 export class TrainProgress implements Sink {
@@ -27,7 +30,8 @@ export class TrainProgress implements Sink {
   private readonly bar: Progress | null
 
   constructor(private readonly options: TrainProgressOptions) {
-    const { start, terminal } = options
+    const { start, total, terminal, watcher } = options
+    watcher?.begun(start, total)
     this.bar =
       terminal === null
         ? null
@@ -35,7 +39,9 @@ export class TrainProgress implements Sink {
   }
 
   /** After each minibatch: moves the bar. */
-  stepped({ step, loss, tokensPerSecond }: ProgressPoint): void {
+  stepped(point: ProgressPoint): void {
+    const { step, loss, tokensPerSecond } = point
+    this.options.watcher?.stepped(point)
     const details = `loss ${loss.toFixed(4)} | ${formatCount(tokensPerSecond)} tokens/s`
     this.bar?.update(step, this.options.total, details)
   }
@@ -56,6 +62,7 @@ export class TrainProgress implements Sink {
         : ` (forward ${lossByDirection.forward.toFixed(4)}, backward ${lossByDirection.backward.toFixed(4)})`
     this.line(`step ${step}: validation loss ${loss.toFixed(4)} nats per token${sides}${bits}`)
     this.line(`  by position: ${atPowersOfTwo(lossByPosition)}`)
+    this.options.watcher?.validated(step, loss)
   }
 
   sample({ quoted, direction }: Sample): void {

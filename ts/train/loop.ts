@@ -3,7 +3,7 @@
  * was started, so that a run that was killed and went on does the same as one that was not.
  */
 import type { CheckpointStore } from '../checkpoints/store.js'
-import type { ResolvedRun, RunResult } from '../config/types.js'
+import type { ResolvedRun, RunResult, TrainWorld } from '../config/types.js'
 import { AotError } from '../errors.js'
 import type { MetricsPlace } from '../logging/metrics_jsonl.js'
 import type { Sinks } from '../logging/sinks.js'
@@ -15,7 +15,7 @@ import { learningRate, type Plan } from './schedule.js'
 import { configHash, fixedKeys, type TrainerState } from './state.js'
 import type { TokenText } from './text.js'
 import { type Validation, validate } from './validation.js'
-import { StopVote, type TrainWorld } from './world.js'
+import { StopVote } from './world.js'
 
 /** Global norm to which gradients are clipped. */
 const clip = 1.0

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ioError, makeFolder, replaceFile } from '../checkpoints/durable.js'
 import { CheckpointStore } from '../checkpoints/store.js'
-import type { ResolvedRun, RunOptions, RunResult } from '../config/types.js'
+import type { ResolvedRun, RunOptions, RunResult, TrainWorld } from '../config/types.js'
 import { openSinks } from '../logging/open.js'
 import type { Sink } from '../logging/sink.js'
 import { TrainProgress } from '../logging/train_progress.js'
@@ -24,7 +24,6 @@ import {
   hearBeginning,
   silentProgress,
   silentSinks,
-  type TrainWorld,
   tellBeginning,
 } from './world.js'
 
@@ -37,8 +36,6 @@ export interface Surroundings {
   terminal: NodeJS.WriteStream | null
   /** Told of the metrics besides those of the config. */
   sinks?: Sink[]
-  /** The processes that train the run together; without: this one alone. */
-  world?: TrainWorld
 }
 
 function usual(device: string): Surroundings {
@@ -60,7 +57,7 @@ export async function trainRun(
   options: RunOptions,
   surroundings: Surroundings = usual(run.device),
 ): Promise<RunResult> {
-  const world = surroundings.world ?? alone
+  const world = options.world ?? alone
   const opened: { close(): void }[] = []
   const closing: Closing = (part) => {
     opened.push(part)
@@ -137,7 +134,8 @@ async function lead(
   introduce({ run, plan, engine, dataset, text, step, print })
 
   const tokensPerStep = training.batch_size * dataset.train.attnLength
-  const progress = new TrainProgress({ start: step, total: plan.steps, tokensPerStep, print, terminal })
+  const { watcher } = options
+  const progress = new TrainProgress({ start: step, total: plan.steps, tokensPerStep, print, terminal, watcher })
   const bytes = { metrics: before?.metrics_bytes ?? 0, samples: before?.samples_bytes ?? 0 }
   const sinks = openSinks({ run, step, bytes, progress, more: surroundings.sinks ?? [] })
   const parts = { run, plan, engine, dataset, text, store, sinks, progress, signal: options.signal, world }

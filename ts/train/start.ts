@@ -12,7 +12,7 @@ export async function resumeEngine(
   checkpoint: Checkpoint,
   optimizerSteps: number,
 ): Promise<NativeEngine> {
-  const engine = await Engine.load(checkpoint.folder, { device: run.device })
+  const engine = await Engine.load(checkpoint.folder, { device: run.device, threads: run.threads })
   if (engine.minibatch === checkpoint.step && engine.optimizerSteps === optimizerSteps) return engine
   engine.close()
   throw new AotError(
@@ -28,7 +28,7 @@ export async function newEngine(
   initFrom: string | undefined,
 ): Promise<NativeEngine> {
   const { model, precision, seed } = run.config
-  const options = { model, modelParams: run.modelParams, device: run.device, precision, seed }
+  const options = { model, modelParams: run.modelParams, device: run.device, precision, seed, threads: run.threads }
   if (initFrom === undefined) return Engine.create(options)
   const weights = await initialWeights(initFrom, model)
   return Engine.create({ ...options, weights }).catch((error) => {

@@ -3,23 +3,12 @@
  * folder and speaks.
  */
 import type { CheckpointStore } from '../checkpoints/store.js'
-import type { ResolvedRun } from '../config/types.js'
+import type { ResolvedRun, TrainWorld } from '../config/types.js'
 import { AotError } from '../errors.js'
 import type { Sinks } from '../logging/sinks.js'
 import type { TrainProgress } from '../logging/train_progress.js'
 import { type DatasetIdentity, datasetMismatch } from './dataset.js'
 import { configHash, parseState, type TrainerState } from './state.js'
-
-/** What training needs of native/dist/world.h. Every process makes the same calls in the same order. */
-export interface TrainWorld {
-  readonly rank: number
-  readonly size: number
-  readonly members: readonly { host: string; process: number }[]
-  /** The first process's text for all. */
-  broadcast(text: string | null): Promise<string>
-  /** The texts of all processes, by rank. */
-  allGather(text: string): Promise<string[]>
-}
 
 /** This process, which works alone. */
 export const alone: TrainWorld = {
