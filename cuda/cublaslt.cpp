@@ -1,17 +1,16 @@
 #include "cublaslt.h"
 
 #include <dlfcn.h>
-#include <glob.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <compare>
-#include <cstdlib>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "backend/error.h"
+#include "backend/library_files.h"
 
 namespace aot::cuda {
 namespace {
@@ -225,64 +224,12 @@ bool CublasLt::multiply(Stream stream, const Product& p) {
   return true;
 }
 
-namespace {
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
-
-// Folders beside the loader's own, in order.
-std::vector<std::string> folders() {
-  std::vector<std::string> patterns;
-  const std::string cuda = variable("CUDA_HOME");
-  if (!cuda.empty()) patterns.push_back(cuda + "/lib64");
-  patterns.push_back("/usr/local/cuda/lib64");
-  const auto add_python = [&](const std::string& root) {
-    for (const char* packages : {"site-packages", "dist-packages"}) {
-      for (const char* package : {"cu13", "cublas"}) {
-        patterns.push_back(root + "/lib/python3*/" + packages + "/nvidia/" + package + "/lib");
-      }
-    }
-  };
-  for (const char* name : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
-    const std::string root = variable(name);
-    if (root.empty()) continue;
-    add_python(root);
-    patterns.push_back(root + "/lib");
-  }
-  const std::string home = variable("HOME");
-  if (!home.empty()) add_python(home + "/.local");
-  add_python("/usr/local");
-  add_python("/usr");
-
-  std::vector<std::string> found;
-  for (const std::string& pattern : patterns) {
-    glob_t matches{};
-    if (glob(pattern.c_str(), 0, nullptr, &matches) == 0) {
-      found.insert(found.end(), matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
-    }
-    globfree(&matches);
-  }
-  return found;
-}
-
-}  // namespace
-
 std::unique_ptr<CublasLt> load_cublaslt(const std::string& device, std::string* why_not) {
   why_not->clear();
-  const std::string given = variable("AOT_CUBLASLT");
+  const std::string given = environment("AOT_CUBLASLT");
   if (given == "off" || (given.empty() && device == "emulated")) return nullptr;
-  std::vector<std::string> files;
-  if (!given.empty()) {
-    files.push_back(given);
-  } else {
-    const std::vector<std::string> names = {"libcublasLt.so.13", "libcublasLt.so.12"};
-    files = names;
-    for (const std::string& folder : folders()) {
-      for (const std::string& name : names) files.push_back(folder + "/" + name);
-    }
-  }
+  std::vector<std::string> files = {given};
+  if (given.empty()) files = library_files({"libcublasLt.so.13", "libcublasLt.so.12"}, {"cu13", "cublas"});
   for (const std::string& file : files) {
     auto functions = std::make_unique<CublasLt::Functions>();
     const std::string wrong = functions->load(file);

@@ -69,4 +69,8 @@ if(AOT_EMULATED)
     target_compile_options(aot_emulated_device PRIVATE -mtls-dialect=gnu2)  # thread-local variables without a call
   endif()
   aot_add_addon(aot_emulated $<TARGET_OBJECTS:aot_emulated_device>)
+  add_executable(aot_exchange test/cuda/exchange.cpp $<TARGET_OBJECTS:aot_emulated_device>)
+  set_target_properties(aot_exchange PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/Release)
+  target_include_directories(aot_exchange PRIVATE cuda)
+  target_link_libraries(aot_exchange PRIVATE aot_engine)
 endif()

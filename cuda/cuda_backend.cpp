@@ -88,6 +88,7 @@ CudaBackend::CudaBackend(const std::string& device, const ParameterTable& table,
 CudaBackend::~CudaBackend() {
   try {
     select_device(index_);
+    exchange_.reset();
     synchronize(copy_stream_);
     synchronize(stream_);
   } catch (const Error&) {
@@ -120,11 +121,13 @@ float* CudaBackend::block(Block block, int64_t offset, int64_t count) const {
 
 void CudaBackend::read(Block from, int64_t offset, int64_t count, float* host) {
   select_device(index_);
+  if (exchange_) exchange_->join(stream_);
   lane_->read_floats(block(from, offset, count), count, host);
 }
 
 void CudaBackend::write(Block to, int64_t offset, int64_t count, const float* host) {
   select_device(index_);
+  if (exchange_) exchange_->join(stream_);
   lane_->write_floats(host, count, block(to, offset, count));
 }
 
@@ -136,7 +139,7 @@ void CudaBackend::weights_changed() {
 
 void CudaBackend::drop_graphs() {
   for (auto& [key, captured] : graphs_) {
-    if (captured.graph) destroy_graph(captured.graph);
+    for (const Piece& piece : captured.pieces) destroy_graph(piece.graph);
   }
   graphs_.clear();
 }
@@ -167,7 +170,7 @@ void CudaBackend::reserve_batch(int64_t tokens) {
 
 void CudaBackend::upload(const Pass& pass, int64_t tokens, const int32_t* inputs, const int32_t* targets) {
   Slot& slot = slots_[turn_ ^= 1];
-  synchronize(slot.taken);  // its last batch
+  wait_for(slot.taken);  // its last batch
   char* host = slot.host.as<char>();
   const PassArguments arguments{pass.minibatch, pass.loss_scale, pass.first_row};
   std::memcpy(host, &arguments, sizeof(arguments));
@@ -197,17 +200,41 @@ void CudaBackend::issue(const GraphKey* key, const std::function<void()>& body) 
     return;
   }
   Captured& captured = graphs_[*key];
-  if (!captured.graph) {
-    begin_capture(stream_);
-    try {
-      body();
-    } catch (...) {
-      abandon_capture(stream_);
-      throw;
-    }
-    captured.graph = end_capture(stream_);
+  if (captured.pieces.empty()) return capture(captured, body);
+  for (const Piece& piece : captured.pieces) {
+    if (piece.graph) launch(piece.graph, stream_);
+    if (exchange_) exchange_->issue(piece.exchanged, stream_);
   }
-  launch(captured.graph, stream_);
+}
+
+void CudaBackend::capture(Captured& captured, const std::function<void()>& body) {
+  capturing_ = &captured;
+  begin_capture(stream_);
+  try {
+    body();
+    end_piece(0);
+  } catch (...) {
+    abandon_capture(stream_);
+    for (const Piece& piece : captured.pieces) destroy_graph(piece.graph);
+    captured.pieces.clear();
+    capturing_ = nullptr;
+    throw;
+  }
+  capturing_ = nullptr;
+}
+
+void CudaBackend::end_piece(int exchanged) {
+  const Graph graph = end_capture(stream_);
+  capturing_->pieces.push_back({graph, exchanged});
+  if (graph) launch(graph, stream_);
+}
+
+void CudaBackend::gradients_final(ParameterId first, ParameterId last) {
+  const int end = exchange_->final(first, last);
+  if (end == exchange_->turn()) return;
+  if (capturing_) end_piece(end);
+  exchange_->issue(end, stream_);
+  if (capturing_) begin_capture(stream_);
 }
 
 Ticket CudaBackend::run(const Pass& pass, int batch, int window, const int32_t* inputs, const int32_t* targets,
@@ -215,6 +242,9 @@ Ticket CudaBackend::run(const Pass& pass, int batch, int window, const int32_t* 
   select_device(index_);
   const int64_t tokens = static_cast<int64_t>(batch) * window;
   reserve_batch(tokens);
+  if (exchange_) exchange_->join(stream_);
+  const bool reduce = pass.reduce && exchange_;
+  if (reduce) exchange_->begin();
   upload(pass, tokens, inputs, targets);
   const auto part = [&](int number) {
     return reinterpret_cast<int32_t*>(static_cast<char*>(batch_.data()) + part_offset(number, batch_tokens_));
@@ -228,12 +258,19 @@ Ticket CudaBackend::run(const Pass& pass, int batch, int window, const int32_t* 
   slice.losses = losses && pass.want_losses ? losses_.floats() : nullptr;
   if (pass.graph) poison(arena_.data(), arena_.bytes(), stream_);
   const auto* arguments = static_cast<const PassArguments*>(batch_.data());
-  const GraphKey key{pass.graph ? pass.graph : "", batch, window, pass.seed, pass.training, slice.losses != nullptr};
+  const bool want_losses = slice.losses != nullptr;
+  const GraphKey key(pass.graph ? pass.graph : "", batch, window, pass.seed, pass.training, want_losses, reduce,
+                     slice.batch_tokens);
+  std::function<void(ParameterId, ParameterId)> gradients_are_final;
+  if (reduce) gradients_are_final = [this](ParameterId first, ParameterId last) { gradients_final(first, last); };
   issue(pass.graph ? &key : nullptr, [&] {
-    lane_->begin(pass, arguments, part(2), arena_.data(), arena_.bytes());
+    lane_->begin(pass, arguments, part(2), arena_.data(), arena_.bytes(), gradients_are_final);
     body(*lane_, slice);
   });
-  return slice.losses ? promise(losses, losses_.data(), static_cast<size_t>(tokens) * sizeof(float)) : 0;
+  if (reduce && exchange_->turn() != exchange_->count()) {
+    fail(ErrorCode::internal, "a pass that leaves gradients open: report this");
+  }
+  return want_losses ? promise(losses, losses_.data(), static_cast<size_t>(tokens) * sizeof(float)) : 0;
 }
 
 Ticket CudaBackend::promise(void* host, const void* device, size_t bytes) {
@@ -252,8 +289,16 @@ Ticket CudaBackend::promise(void* host, const void* device, size_t bytes) {
 void CudaBackend::keep_promise(Issued& issued) {
   if (!issued.host) return;
   void* host = std::exchange(issued.host, nullptr);
-  synchronize(issued.done);
+  wait_for(issued.done);
   std::memcpy(host, issued.pinned.as<char>(), issued.bytes);
+}
+
+void CudaBackend::wait_for(Event event) {
+  if (exchange_) {
+    exchange_->wait(event);
+  } else {
+    synchronize(event);
+  }
 }
 
 void CudaBackend::wait(Ticket ticket) {
@@ -264,11 +309,13 @@ void CudaBackend::wait(Ticket ticket) {
 
 void CudaBackend::zero_gradients() {
   select_device(index_);
+  if (exchange_) exchange_->join(stream_);
   fill(gradients_.data(), 0, gradients_.bytes(), stream_);
 }
 
 Ticket CudaBackend::optimizer_step(const AdamW& adamw, double* norm) {
   select_device(index_);
+  if (exchange_) exchange_->join(stream_);
   const AdamWStep step = make_adamw_step(adamw);
   static_assert(sizeof(AdamWStep) <= step_bytes);
   // Up in the pinned memory that the promise below brings the result down in.
@@ -278,7 +325,7 @@ Ticket CudaBackend::optimizer_step(const AdamW& adamw, double* norm) {
   std::memcpy(issued.pinned.as<char>(), &step, sizeof(step));
   copy(step_.data(), issued.pinned.as<char>(), sizeof(step), stream_);
   auto* result = reinterpret_cast<StepResult*>(static_cast<char*>(step_.data()) + step_bytes);
-  const GraphKey key{"optimizer step", 0, 0, 0, false, false};
+  const GraphKey key{"optimizer step", 0, 0, 0, false, false, false, 0};
   issue(&key, [&] {
     cuda::optimizer_step(context_, table_->block_size(), static_cast<const AdamWStep*>(step_.data()), weights_.floats(),
                          gradients_.floats(), moment1_.floats(), moment2_.floats(), bf16_weights_.data(), result);
@@ -291,9 +338,25 @@ void CudaBackend::resume() {
   fill(static_cast<char*>(step_.data()) + step_bytes, 0, sizeof(StepResult), stream_);
 }
 
-std::string CudaBackend::numerics() const { return properties_.name; }
-void CudaBackend::join(Communicator&, const Buckets&) { fail(ErrorCode::internal, "not there yet"); }
-void CudaBackend::reduce_gradients() { fail(ErrorCode::internal, "not there yet"); }
+// The products are asked for with the same words everywhere, but another library may answer with another algorithm.
+std::string CudaBackend::numerics() const {
+  return properties_.name + ", sm_" + std::to_string(properties_.major) + std::to_string(properties_.minor) + ", " +
+         std::to_string(properties_.multiprocessors) + " multiprocessors, " +
+         (cublaslt_ ? "cuBLASLt" : "built-in products") + ", " + (precision_ == DType::bf16 ? "bf16" : "fp32");
+}
+
+void CudaBackend::join(Communicator& communicator, const Buckets& buckets) {
+  select_device(index_);
+  synchronize(stream_);
+  drop_graphs();
+  exchange_ = std::make_unique<Exchange>(communicator, buckets, gradients_.floats());
+}
+
+void CudaBackend::reduce_gradients() {
+  select_device(index_);
+  exchange_->begin();
+  exchange_->issue(exchange_->count(), stream_);
+}
 
 void* Workspace::take(size_t bytes, Stream stream) {
   const size_t at = used_;
@@ -334,10 +397,6 @@ namespace aot {
 std::unique_ptr<Backend> make_gpu_backend(const std::string& device, const ParameterTable& table,
                                           BackendOptions options) {
   return std::make_unique<cuda::CudaBackend>(device, table, options);
-}
-
-std::vector<std::unique_ptr<Communicator>> make_gpu_communicators(const std::vector<std::string>&, World&, double) {
-  fail(ErrorCode::internal, "not there yet");
 }
 
 }  // namespace aot

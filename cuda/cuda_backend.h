@@ -9,6 +9,7 @@
 
 #include "cublaslt.h"
 #include "cuda_lane.h"
+#include "exchange.h"
 #include "kernels.h"
 #include "runtime.h"
 
@@ -16,7 +17,8 @@ namespace aot::cuda {
 
 // One lane, which takes the whole batch as one slice, issued to one stream. Host batches come through pinned memory on
 // a stream of their own, in two slots by turns, so that a batch is on its way while the one before is worked on. A pass
-// that has a name (Pass::graph) is run once as it comes, captured the second time, and replayed from then on.
+// that has a name (Pass::graph) is run once as it comes, captured the second time, and replayed from then on. One that
+// exchanges gradients (Pass::reduce) is captured in pieces: the exchanges between them are issued each time.
 class CudaBackend final : public Backend {
  public:
   CudaBackend(const std::string& device, const ParameterTable& table, BackendOptions options);
@@ -59,18 +61,28 @@ class CudaBackend final : public Backend {
     void* host = nullptr;  // null: nothing, or it has it
     size_t bytes = 0;
   };
-  struct Captured {
+  struct Piece {
     Graph graph = nullptr;
+    int exchanged = 0;  // the turn up to which buckets are exchanged after it
+  };
+  struct Captured {
+    std::vector<Piece> pieces;
     bool warm = false;  // run once, so that all memory it needs is there
   };
-  using GraphKey = std::tuple<std::string, int, int, uint64_t, bool, bool>;
+  using GraphKey = std::tuple<std::string, int, int, uint64_t, bool, bool, bool, int64_t>;
 
   float* block(Block block, int64_t offset, int64_t count) const;
   void reserve_batch(int64_t tokens);
   void upload(const Pass& pass, int64_t tokens, const int32_t* inputs, const int32_t* targets);
   // Issues body as it comes, captured or replayed. key: what its launches depend on.
   void issue(const GraphKey* key, const std::function<void()>& body);
+  // Ends a piece of what is captured, and begins the next.
+  void capture(Captured& captured, const std::function<void()>& body);
+  void end_piece(int exchanged);
+  void gradients_final(ParameterId first, ParameterId last);
   void drop_graphs();
+  // On the host.
+  void wait_for(Event event);
   // Copies `bytes` of device memory to `host` when the work issued so far is done and waited for.
   Ticket promise(void* host, const void* device, size_t bytes);
   void keep_promise(Issued& issued);
@@ -91,6 +103,8 @@ class CudaBackend final : public Backend {
   std::vector<int32_t> counts_;
   Workspace workspace_;
   std::map<GraphKey, Captured> graphs_;
+  Captured* capturing_ = nullptr;
+  std::unique_ptr<Exchange> exchange_;  // null: no replica of a group
   Context context_;
   std::unique_ptr<CudaLane> lane_;
 };

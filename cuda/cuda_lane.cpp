@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "backend/error.h"
 #include "backend/rng.h"
@@ -24,12 +25,13 @@ CudaLane::CudaLane(const Context& context, const ParameterTable& table, float* w
       staging_(staging_bytes) {}
 
 void CudaLane::begin(const Pass& pass, const PassArguments* arguments, const int32_t* order, void* arena,
-                     size_t arena_bytes) {
+                     size_t arena_bytes, std::function<void(ParameterId, ParameterId)> gradients_final) {
   pass_ = &pass;
   arguments_ = arguments;
   order_ = order;
   arena_ = Arena(arena, arena_bytes);
   stamped_ = 0;
+  gradients_final_ = std::move(gradients_final);
 }
 
 CudaLane::~CudaLane() {

@@ -1,5 +1,6 @@
 // defines: aot::cuda::CudaLane
 #pragma once
+#include <functional>
 #include <vector>
 
 #include "backend/backend.h"
@@ -18,7 +19,9 @@ class CudaLane final : public Lane {
   CudaLane& operator=(const CudaLane&) = delete;
 
   // arguments and order (the batch's rows sorted by token): device memory.
-  void begin(const Pass& pass, const PassArguments* arguments, const int32_t* order, void* arena, size_t arena_bytes);
+  // gradients_final: called where an op's is; may be empty.
+  void begin(const Pass& pass, const PassArguments* arguments, const int32_t* order, void* arena, size_t arena_bytes,
+             std::function<void(ParameterId, ParameterId)> gradients_final);
 
   void embedding_forward(const Slice& slice, ParameterId token, ParameterId position, int first_position,
                          Dropout dropout, Tensor x) override;
@@ -56,6 +59,9 @@ class CudaLane final : public Lane {
   void lm_head_loss(const Slice& slice, Tensor y, ParameterId weight) override;
   void lm_head_loss_backward(const Slice& slice, Tensor y, ParameterId weight, Tensor dy) override;
   void lm_head_logits(Tensor y, ParameterId weight, float* host_logits) override;
+  void gradients_final(ParameterId first, ParameterId last) override {
+    if (gradients_final_) gradients_final_(first, last);
+  }
   void upload(const float* host, Tensor to) override;
   void download(Tensor from, float* host) override;
   int stamp() override;
@@ -84,6 +90,7 @@ class CudaLane final : public Lane {
   const DType precision_;
   const PassArguments* arguments_ = nullptr;
   const int32_t* order_ = nullptr;
+  std::function<void(ParameterId, ParameterId)> gradients_final_;
   PinnedMemory staging_;
   std::vector<Event> events_;  // of stamps; the first `stamped_` in this pass
   size_t stamped_ = 0;

@@ -156,6 +156,11 @@ void lm_head_loss_backward(const Context& context, Tensor y, const void* weight,
                            int64_t padded_vocabulary, const int32_t* targets, float* losses, int64_t batch_tokens,
                            const PassArguments* pass, Tensor dy, float* weight_gradient);
 
+// add_shares.cu. data[count], the share of rank `own`, becomes the sum of all ranks' shares, added in their order. The
+// others' lie `stride` (a multiple of 4) elements apart in shares, without a place for the own.
+void add_shares(Stream stream, int multiprocessors, const float* shares, int64_t stride, int ranks, int own,
+                int64_t count, float* data);
+
 // adamw.cu
 // What the optimizer step leaves on the device.
 struct StepResult {

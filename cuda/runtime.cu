@@ -95,6 +95,20 @@ int find_device(const std::string& device) {
 
 void select_device(int index) { check(cudaSetDevice(index), "cudaSetDevice"); }
 
+void enable_peer_access(int other) {
+  int selected = 0, can = 0;
+  check(cudaGetDevice(&selected), "cudaGetDevice");
+  if (selected == other) return;
+  check(cudaDeviceCanAccessPeer(&can, selected, other), "cudaDeviceCanAccessPeer");
+  if (!can) return;
+  const cudaError_t status = cudaDeviceEnablePeerAccess(other, 0);
+  if (status == cudaErrorPeerAccessAlreadyEnabled) {
+    cudaGetLastError();
+  } else {
+    check(status, "cudaDeviceEnablePeerAccess");
+  }
+}
+
 DeviceProperties device_properties(int index) {
   cudaDeviceProp found;
   check(cudaGetDeviceProperties(&found, index), "cudaGetDeviceProperties");
@@ -146,6 +160,15 @@ void wait(Stream stream, Event event) {
   check(cudaStreamWaitEvent(native(stream), native(event), 0), "cudaStreamWaitEvent");
 }
 void synchronize(Event event) { check(cudaEventSynchronize(native(event)), "cudaEventSynchronize"); }
+bool done(Event event) {
+  const cudaError_t status = cudaEventQuery(native(event));
+  if (status == cudaErrorNotReady) {
+    cudaGetLastError();
+    return false;
+  }
+  check(status, "cudaEventQuery");
+  return true;
+}
 float elapsed_ms(Event from, Event to) {
   float milliseconds = 0;
   check(cudaEventElapsedTime(&milliseconds, native(from), native(to)), "cudaEventElapsedTime");
@@ -161,15 +184,19 @@ void fill(void* to, int byte, size_t bytes, Stream stream) {
 void poison(void*, size_t, Stream) {}
 
 void issue(Stream stream, std::function<void(void*)> call) { call(stream); }
+void issue_together(Stream stream, const std::function<void(void*)>& call) { call(stream); }
 
+// Thread-local: other threads, with other replicas, may allocate memory meanwhile.
 void begin_capture(Stream stream) {
   check(cudaStreamBeginCapture(native(stream), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
 }
 Graph end_capture(Stream stream) {
   cudaGraph_t graph;
   check(cudaStreamEndCapture(native(stream), &graph), "cudaStreamEndCapture");
-  cudaGraphExec_t executable;
-  const cudaError_t status = cudaGraphInstantiate(&executable, graph, 0);
+  cudaGraphExec_t executable = nullptr;
+  size_t nodes = 0;
+  cudaError_t status = cudaGraphGetNodes(graph, nullptr, &nodes);
+  if (status == cudaSuccess && nodes > 0) status = cudaGraphInstantiate(&executable, graph, 0);
   cudaGraphDestroy(graph);
   check(status, "cudaGraphInstantiate");
   return reinterpret_cast<Graph>(executable);

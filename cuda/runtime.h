@@ -35,6 +35,9 @@ struct DeviceProperties {
 // a driver that is too old, no such GPU, a GPU that this build has no code for.
 int find_device(const std::string& device);
 void select_device(int index);
+// Lets the device that is selected reach the memory of the other directly, where the two can; copies between them work
+// without it too, on a way through the host.
+void enable_peer_access(int other);
 DeviceProperties device_properties(int index);
 int64_t free_memory();  // bytes that can still be allocated
 // Blocks of a kernel that a multiprocessor holds at a time; 0: none, or the device has no cooperative launches, which
@@ -50,6 +53,7 @@ void destroy_event(Event event);
 void record(Event event, Stream stream);
 void wait(Stream stream, Event event);  // what follows in the stream starts after the event
 void synchronize(Event event);
+bool done(Event event);  // without a wait; the emulated device goes on until it is
 float elapsed_ms(Event from, Event to);
 
 // Between host and device memory in any direction; host memory must be pinned to be copied without a wait.
@@ -61,10 +65,13 @@ void poison(void* memory, size_t bytes, Stream stream);
 // Has a library issue its work to the stream: call(the CUDA stream). The emulated device makes the call when its turn
 // comes: what stands in for a library there works at once.
 void issue(Stream stream, std::function<void(void*)> call);
+// The same for work that is done when other devices have issued theirs. The emulated device does what the stream has
+// and makes the call at once.
+void issue_together(Stream stream, const std::function<void(void*)>& call);
 
 // What is issued to the stream from begin_capture() on is not run but kept, to be run by launch() as often as wanted.
 void begin_capture(Stream stream);
-Graph end_capture(Stream stream);
+Graph end_capture(Stream stream);  // null: nothing was issued
 // After an error while capturing: back to ordinary work.
 void abandon_capture(Stream stream);
 void launch(Graph graph, Stream stream);

@@ -18,6 +18,10 @@ class Communicator {
   // on every rank. data lies in the memory of the rank's device. On a GPU the work is issued to `stream` (a
   // cudaStream_t) and the call may return before it is done; elsewhere stream is null.
   virtual void all_reduce(float* data, int64_t count, void* stream) = 0;
+  // Where the host waits for what all_reduce() has issued, for so long so far: AOT_DEVICE when it will never be done.
+  virtual void check(double waited_seconds) { (void)waited_seconds; }
+  // Before data that was summed is given back: returns when no other rank uses it. The group is over.
+  virtual void leave() {}
   // Ends what the ranks of this process wait for in the group, now and from now on, with AOT_DEVICE and this line. From
   // any thread; the first line counts.
   virtual void abort(const std::string& why) = 0;

@@ -8,6 +8,7 @@ import { encoder } from './mutations_encoder.js'
 import { queue } from './mutations_queue.js'
 import { recurrent } from './mutations_recurrent.js'
 import { replicas } from './mutations_replicas.js'
+import { replicasCuda } from './mutations_replicas_cuda.js'
 import { scaling } from './mutations_scaling.js'
 import { shards } from './mutations_shards.js'
 import { text, tokenizer } from './mutations_text.js'
@@ -476,6 +477,7 @@ export const mutations: readonly Mutation[] = [
   ...ops,
   ...recurrent,
   ...replicas,
+  ...replicasCuda,
   ...shards,
   ...units,
   ...world,

@@ -2,7 +2,7 @@ import test from 'ava'
 import { type Check, makeReport, summary } from '../../ts/gpu_check/report.js'
 
 const facts = { version: '1.2.3', date: '2027-01-02T03:04:05.000Z', host: 'Processor, 8 cores', gpu: null }
-const gpu = { description: 'cuda:0 (Big GPU, cuBLASLt)', driver: '580.1', memory: '80 GiB' }
+const gpu = { count: 1, description: 'cuda:0 (Big GPU, cuBLASLt)', driver: '580.1', memory: '80 GiB' }
 const passed: Check = { name: 'test/ops/linear', ok: true, seconds: 71, details: '12 tests' }
 const failed: Check = { name: 'training', ok: false, seconds: 3, details: 'exit status 1: broken (log)' }
 const absent: Check = { name: 'environment', ok: null, seconds: 0, details: 'no NVIDIA driver' }

@@ -10,6 +10,8 @@ export interface Check {
 }
 
 export interface Gpu {
+  /** Of the host, from cuda:0 on. */
+  count: number
   /** As the engine describes its device. */
   description: string
   /** What nvidia-smi knows; null where it is not installed. */

@@ -65,6 +65,12 @@ function compare(wanted: number[], got: number[], rule: CurveRule): Pick<Check, 
   }
 }
 
+/** Two on the first GPU, and one on each where there are several. */
+export function replicas({ count }: Pick<Gpu, 'count'>): string[] {
+  const all = Array.from({ length: count }, (_, number) => `cuda:${number}`)
+  return [`${device},${device}`, ...(count > 1 ? [all.join()] : [])]
+}
+
 /** Side by side: the GPU needs little of the CPU. Without a GPU, the CPU's two precisions, for fewer steps. */
 export async function checkTraining(gpu: Gpu | null): Promise<Check[]> {
   const steps = gpu === null ? 60 : 300
@@ -74,6 +80,7 @@ export async function checkTraining(gpu: Gpu | null): Promise<Check[]> {
       : [
           { device, precision: 'fp32' },
           { device, precision: 'bf16' },
+          ...replicas(gpu).map((several): Training => ({ device: several, precision: 'fp32' })),
         ]
   const prepared = tokenize()
   const wanted = prepared.then(() => losses(reference, steps))
