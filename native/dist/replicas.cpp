@@ -72,11 +72,6 @@ Replicas::Replicas(const std::vector<std::string>& devices, const ParameterTable
   for (size_t i = 0; i < replicas_.size(); i++) replicas_[i]->join(*communicators_[i], *buckets_);
 }
 
-Replicas::~Replicas() {
-  for (const auto& communicator : communicators_) communicator->abort("the engine is closed");
-  replicas_.clear();
-}
-
 // Replicas that round otherwise would drift apart without anybody noticing.
 void Replicas::check_numerics(const std::vector<std::string>& devices, int64_t bucket_elements) {
   for (size_t i = 1; i < replicas_.size(); i++) {

@@ -32,7 +32,6 @@ class Replicas final : public Backend {
   // that do not compute alike, and as the communicators say.
   Replicas(const std::vector<std::string>& devices, const ParameterTable& table, const std::vector<ParameterId>& order,
            BackendOptions backend, const ReplicaOptions& options, std::shared_ptr<World> world);
-  ~Replicas() override;
 
   std::string description() const override;
   DType precision() const override { return replicas_[0]->precision(); }
