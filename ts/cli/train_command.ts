@@ -17,7 +17,7 @@ export async function trainCommand(words: readonly string[], loadLoop: () => Pro
     process.stdout.write(request.text)
     return
   }
-  const world = await joinJob(request.arguments.rankTimeout)
+  const world = await joinJob(request.arguments.devices, request.arguments.rankTimeout)
   if (world !== null) return together(world, () => trainTogether(world, request.arguments, loadLoop))
   const { configs, devices, devicesPerRun, shared, noStepPickup, cooldownNow, initFrom } = request.arguments
   const { places, notes } = placesOf(devices, configs.length, devicesPerRun)

@@ -10,12 +10,18 @@ const stallFactor = 20
 /** By what mpirun and srun tell a process that it is one of theirs; which they mean is for native/dist/mpi.cpp to say. */
 const launchVariables = ['OMPI_COMM_WORLD_SIZE', 'PMI_SIZE', 'PMI_RANK', 'PMIX_RANK', 'SLURM_STEP_NUM_TASKS']
 
-/** The processes of the job; null where this one was started alone. */
-export async function joinJob(rankTimeout: number | undefined): Promise<NativeWorld | null> {
+/** The processes of the job, joined where the engine of these devices is; null where this one was started alone. */
+export async function joinJob(
+  devices: readonly string[],
+  rankTimeout: number | undefined,
+): Promise<NativeWorld | null> {
   if (launchVariables.every((name) => process.env[name] === undefined)) return null
-  const { native } = await import('../native.js')
+  const { nativeFor } = await import('../native.js')
   const silence = rankTimeout ?? silenceSeconds
-  const world = await native.joinWorld({ silenceSeconds: silence, stallSeconds: silence * stallFactor })
+  const world = await nativeFor(devices.join(',')).joinWorld({
+    silenceSeconds: silence,
+    stallSeconds: silence * stallFactor,
+  })
   return world.size > 1 ? world : null
 }
 
