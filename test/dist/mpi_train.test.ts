@@ -166,6 +166,9 @@ test.serial('told once to stop, all save and stop at the same step; an error of 
   const done = await again.job.ended
   t.is(done.status, 0, failed(done))
 
+  const typo = await start('stopped', 2, ['--set', 'bach_size=3']).job.ended
+  t.is(typo.stderr.split('aot-train: ').length, 2, `one line: ${typo.stderr}`)
+
   // A run folder in use is what the first process alone sees.
   const busy = start('busy', 2)
   while (!existsSync(join(busy.runFolder, 'lock'))) await new Promise((resolve) => setTimeout(resolve, 50))

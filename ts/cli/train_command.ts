@@ -6,13 +6,18 @@ import { placesOf, threadsEach } from '../devices/places.js'
 import { shareOfDevices } from '../devices/share.js'
 import type { NativeWorld } from '../native_world.js'
 import { QueueLink } from '../queue/link.js'
-import { stopOnSignals } from './command.js'
+import { exitStatus, stopOnSignals } from './command.js'
 import { parseTrainArguments, type TrainArguments } from './train_arguments.js'
-import { joinJob, together } from './train_world.js'
+import { joinJob, speaksFirst, together } from './train_world.js'
 
 /** @param loadLoop gives the training loop; called only when there is something to train, for it loads the engine. */
 export async function trainCommand(words: readonly string[], loadLoop: () => Promise<TrainRun>): Promise<void> {
-  const request = await parseTrainArguments(words)
+  const request = await parseTrainArguments(words).catch((error) => {
+    if (speaksFirst()) throw error
+    process.exitCode = exitStatus(error)
+    return null
+  })
+  if (request === null) return
   if (request.kind === 'print') {
     process.stdout.write(request.text)
     return

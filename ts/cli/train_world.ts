@@ -10,6 +10,12 @@ const stallFactor = 20
 /** By what mpirun and srun tell a process that it is one of theirs; which they mean is for native/dist/mpi.cpp to say. */
 const launchVariables = ['OMPI_COMM_WORLD_SIZE', 'PMI_SIZE', 'PMI_RANK', 'PMIX_RANK', 'SLURM_STEP_NUM_TASKS']
 
+/** Whether this process speaks before the processes have found each other: alone, or the first of its job. */
+export function speaksFirst(): boolean {
+  const { OMPI_COMM_WORLD_RANK: open, PMI_RANK: pmi, PMIX_RANK: pmix } = process.env
+  return Number(open ?? pmi ?? pmix ?? 0) === 0
+}
+
 /** The processes of the job, joined where the engine of these devices is; null where this one was started alone. */
 export async function joinJob(
   devices: readonly string[],
