@@ -8,6 +8,8 @@ export interface Mutation {
   replace: string
   /** The test file under test/, without `.test.ts`. */
   noticedBy: string
+  /** Tried only when AOT_MUTATIONS names the file: its test is long, and others of its room are tried always. */
+  seldom?: boolean
 }
 
 type Planted = [mistake: string, find: string, replace: string]
@@ -15,4 +17,8 @@ type Planted = [mistake: string, find: string, replace: string]
 /** Mistakes of one file follow each other: each costs one build then. */
 export function inFile(file: string, noticedBy: string, ...mistakes: Planted[]): Mutation[] {
   return mistakes.map(([mistake, find, replace]) => ({ mistake, file, find, replace, noticedBy }))
+}
+
+export function seldom(mutations: Mutation[]): Mutation[] {
+  return mutations.map((mutation) => ({ ...mutation, seldom: true }))
 }

@@ -1,5 +1,5 @@
 /** Planted mistakes of the run queue. */
-import { inFile } from './mutation.js'
+import { inFile, seldom } from './mutation.js'
 
 export const queue = [
   ...inFile(
@@ -40,11 +40,6 @@ export const queue = [
     "process.once('disconnect', () => this.#gone.abort())",
     '',
   ]),
-  ...inFile('ts/queue/command.ts', 'queue/real', [
-    'runs of a queue do not share the cores',
-    'if (threads !== undefined) words.push',
-    'if (threads === 0) words.push',
-  ]),
   ...inFile('ts/queue/summary.ts', 'queue/queue', ['failures make status 0', 'failed.length > 0 ? 2 : 0', '0']),
   ...inFile(
     'ts/train/finished.ts',
@@ -58,16 +53,29 @@ export const queue = [
     'Math.floor(cores / cpus)',
     'cores',
   ]),
-  ...inFile(
-    'native/train/memory_plan.cpp',
-    'queue/memory',
-    ['one share of the gradients for all threads', '(3 + lanes) * block', '4 * block'],
-    ['the activations of one lane', ' + lanes * lane + rest', ' + lane + rest'],
-    ['packed weights take nothing', 'packed += 2 *', 'packed += 0 *'],
-  ),
+  ...inFile('native/train/memory_plan.cpp', 'queue/memory', [
+    'one share of the gradients for all threads',
+    '(3 + lanes) * block',
+    '4 * block',
+  ]),
   ...inFile('cuda/memory_plan.cpp', 'queue/memory', [
     'a GPU has one moment',
     'table.block_size() * (4 *',
     'table.block_size() * (3 *',
   ]),
+  ...seldom(
+    inFile(
+      'native/train/memory_plan.cpp',
+      'queue/memory',
+      ['the activations of one lane', ' + lanes * lane + rest', ' + lane + rest'],
+      ['packed weights take nothing', 'packed += 2 *', 'packed += 0 *'],
+    ),
+  ),
+  ...seldom(
+    inFile('ts/queue/command.ts', 'queue/real', [
+      'runs of a queue do not share the cores',
+      'if (threads !== undefined) words.push',
+      'if (threads === 0) words.push',
+    ]),
+  ),
 ]

@@ -1,5 +1,5 @@
 /** Planted mistakes of several replicas: what they exchange, when, and what is kept of it. */
-import { inFile } from './mutation.js'
+import { inFile, seldom } from './mutation.js'
 
 export const replicas = [
   ...inFile(
@@ -7,41 +7,23 @@ export const replicas = [
     'dist/replicas',
     ['the last replica is not added', 'rank < from.size(); rank++) {', 'rank + 1 < from.size(); rank++) {'],
     ['the first replica alone hears of the sum', 'sum(begin, end, shared.data);', 'sum(begin, end, {shared.data[0]});'],
-    [
-      'the last elements are nobody’s',
-      'end = count * (local_ + 1) / ranks;',
-      'end = count * (local_ + 1) / ranks - 1;',
-    ],
   ),
   ...inFile(
     'native/dist/replicas.cpp',
     'dist/replicas',
     ['dropout as if the rows began anew', 'share.first_row += mine.begin;', 'share.first_row += 0;'],
-    [
-      'a mean over the rows of one replica',
-      'share.batch_tokens = static_cast<int64_t>(batch) * window;',
-      'share.batch_tokens = static_cast<int64_t>(mine.count()) * window;',
-    ],
     ['a step on what was not exchanged', 'if (!reduced_) replicas_[at]->reduce', 'if (false) replicas_[at]->reduce'],
     ['exchanged for ever', 'reduced_ = false;\n  issued->ticket', 'issued->ticket'],
-    ['a loss of the rows of the first alone', 'losses ? losses + at : nullptr, body', 'losses, body'],
   ),
-  ...inFile(
-    'native/dist/replica_state.cpp',
-    'dist/replicas',
-    ['a sum given to every replica', 'share == 0 ? host : nullptr', 'host'],
-    ['the gradients of the first replica', 'host[at] += share[static_cast<size_t>(at)]', 'host[at] += 0'],
-    [
-      'an exchanged sum is added up again',
-      'if (block != Block::gradients || reduced_)',
-      'if (block != Block::gradients)',
-    ],
-  ),
+  ...inFile('native/dist/replica_state.cpp', 'dist/replicas', [
+    'a sum given to every replica',
+    'share == 0 ? host : nullptr',
+    'host',
+  ]),
   ...inFile(
     'native/dist/buckets.cpp',
     'dist/parts',
     ['a bucket waits for its last parameter only', 'parts[piece]++;', 'parts[piece] = 1;'],
-    ['buckets that come late come first', 'last[a] < last[b]', 'last[a] > last[b]'],
     ['the end of the block is in no bucket', '(elements + size - 1) / size', 'elements / size'],
   ),
   ...inFile(
@@ -49,29 +31,22 @@ export const replicas = [
     'dist/parts',
     ['the second comer goes on', 'return calls >= meeting;', 'return calls > 0 || meeting > 0;'],
     ['the last word counts', 'if (over_.empty()) over_ = why;', 'over_ = why;'],
-    ['one who waits himself is named', 'if (meetings_[other] >= meeting) continue;', ''],
   ),
   ...inFile('native/cpu/cpu_backend.cpp', 'dist/replicas', [
     'complete after the first slice',
     'number + pool_.size() < slices ? nullptr : exchange',
     'exchange',
   ]),
-  ...inFile(
-    'native/cpu/gradient_exchange.cpp',
-    'dist/replicas',
-    ['the lanes are not added up before', 'gradients_.fold(begin, end);', '(void)begin, (void)end;'],
-    [
-      'what was left after the pass is not exchanged',
-      'turn = left; turn < buckets_.count(); turn++) exchange',
-      'turn = left; turn < left; turn++) exchange',
-    ],
-  ),
-  ...inFile(
-    'native/train/checkpoint.cpp',
-    'dist/replicas',
-    ['each replica begins with the sum', 'const bool same = shares == backend_->shares();', 'const bool same = false;'],
-    ['the last share alone', 'sum[i] += values[i];', 'sum[i] = values[i];'],
-  ),
+  ...inFile('native/cpu/gradient_exchange.cpp', 'dist/replicas', [
+    'the lanes are not added up before',
+    'gradients_.fold(begin, end);',
+    '(void)begin, (void)end;',
+  ]),
+  ...inFile('native/train/checkpoint.cpp', 'dist/replicas', [
+    'each replica begins with the sum',
+    'const bool same = shares == backend_->shares();',
+    'const bool same = false;',
+  ]),
   ...inFile('native/train/engine.cpp', 'dist/replicas', ['a minibatch after the last', 'if (last_)', 'if (false)']),
   ...inFile(
     'ts/train/world.ts',
@@ -90,5 +65,64 @@ export const replicas = [
       'devices.slice(0, each)',
     ],
     ['all processes are on one machine', 'hosts.filter((other) => other === host).length', 'hosts.length'],
+  ),
+  ...seldom(
+    inFile('native/dist/threads.cpp', 'dist/replicas', [
+      'the last elements are nobody’s',
+      'end = count * (local_ + 1) / ranks;',
+      'end = count * (local_ + 1) / ranks - 1;',
+    ]),
+  ),
+  ...seldom(
+    inFile(
+      'native/dist/replicas.cpp',
+      'dist/replicas',
+      [
+        'a mean over the rows of one replica',
+        'share.batch_tokens = static_cast<int64_t>(batch) * window;',
+        'share.batch_tokens = static_cast<int64_t>(mine.count()) * window;',
+      ],
+      ['a loss of the rows of the first alone', 'losses ? losses + at : nullptr, body', 'losses, body'],
+    ),
+  ),
+  ...seldom(
+    inFile(
+      'native/dist/replica_state.cpp',
+      'dist/replicas',
+      ['the gradients of the first replica', 'host[at] += share[static_cast<size_t>(at)]', 'host[at] += 0'],
+      [
+        'an exchanged sum is added up again',
+        'if (block != Block::gradients || reduced_)',
+        'if (block != Block::gradients)',
+      ],
+    ),
+  ),
+  ...seldom(
+    inFile('native/dist/buckets.cpp', 'dist/parts', [
+      'buckets that come late come first',
+      'last[a] < last[b]',
+      'last[a] > last[b]',
+    ]),
+  ),
+  ...seldom(
+    inFile('native/dist/thread_group.cpp', 'dist/parts', [
+      'one who waits himself is named',
+      'if (meetings_[other] >= meeting) continue;',
+      '',
+    ]),
+  ),
+  ...seldom(
+    inFile('native/cpu/gradient_exchange.cpp', 'dist/replicas', [
+      'what was left after the pass is not exchanged',
+      'turn = left; turn < buckets_.count(); turn++) exchange',
+      'turn = left; turn < left; turn++) exchange',
+    ]),
+  ),
+  ...seldom(
+    inFile('native/train/checkpoint.cpp', 'dist/replicas', [
+      'the last share alone',
+      'sum[i] += values[i];',
+      'sum[i] = values[i];',
+    ]),
   ),
 ]
