@@ -168,3 +168,18 @@ test('a run that another process trains is reported as failed', async (t) => {
   t.regex(stdout, /^a: this run is being trained by .*$/m)
   t.regex(stdout, /^b .* done$/m)
 })
+
+test('the runs outlast who reads the output', async (t) => {
+  const { folder, settings } = await realDataset(t, 300)
+  const configs = makeConfigs(folder, settings).slice(0, 2)
+  for (const [project, words] of [
+    ['several', configs],
+    ['one', configs.slice(0, 1)],
+  ] as const) {
+    const { child, ended } = start(folder, ...words, '-d', 'cpu', '-p', project)
+    child.stderr.once('data', () => child.stderr.destroy())
+    child.stdout.destroy()
+    t.is((await ended).status, 0)
+    t.is(readLines(runFolder(folder, project, 'a')).at(-1)?.step, 60)
+  }
+})

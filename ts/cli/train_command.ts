@@ -6,7 +6,7 @@ import { placesOf, threadsEach } from '../devices/places.js'
 import { shareOfDevices } from '../devices/share.js'
 import type { NativeWorld } from '../native_world.js'
 import { QueueLink } from '../queue/link.js'
-import { stopOnSignals } from './command.js'
+import { outlastReaders, stopOnSignals } from './command.js'
 import { parseTrainArguments, type TrainArguments } from './train_arguments.js'
 import { joinJob, together } from './train_world.js'
 
@@ -19,6 +19,7 @@ export async function trainCommand(words: readonly string[], loadLoop: () => Pro
   }
   const world = await joinJob(request.arguments.rankTimeout)
   if (world !== null) return together(world, () => trainTogether(world, request.arguments, loadLoop))
+  outlastReaders()
   const { configs, devices, devicesPerRun, shared, noStepPickup, cooldownNow, initFrom } = request.arguments
   const { places, notes } = placesOf(devices, configs.length, devicesPerRun)
   const planned = places.map((place) => planRuns(request.arguments, place.join(',')))
