@@ -28,7 +28,30 @@ export const queue = [
       '    this.stop()\n    for (const { process } of this.#work.values()) process.kill()',
       '    this.stop()',
     ],
+    [
+      'a lost device lets what waits wait',
+      'for (const index of this.#schedule.stop()) this.#fail(',
+      'for (const index of [] as number[]) this.#fail(',
+    ],
+    [
+      'a folder that cannot be made is our mistake',
+      "throw ioError('create the run folder', folder, error)",
+      'throw error',
+    ],
   ),
+  ...inFile(
+    'ts/queue/display.ts',
+    'queue/display',
+    ['as many lines as the terminal had at first', 'Math.min(runs.length, (stream.rows ?? 24) - 2)', 'runs.length'],
+    ['lines that are not there any more stay', "\\x1b[K\\n')}\\x1b[J`", "\\x1b[K\\n')}`"],
+    ['each drawing is below the one before', "this.#bars.on('update-pre', toFirst)", ''],
+    ['the last lines stay', "this.#bars.on('stop-pre-clear', toFirst)", ''],
+  ),
+  ...inFile('ts/cli/command.ts', 'queue/real', [
+    'training ends with who reads its output',
+    "if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error",
+    'throw error',
+  ]),
   ...inFile(
     'ts/queue/run_process.ts',
     'queue/queue',

@@ -1,5 +1,6 @@
 /**
- * Stands in for a run of the queue: node fake_run.js PLAY, in JSON an array of what it does, one thing after the other.
+ * Stands in for a run of the queue: node fake_run.js PLAY FOLDER, in JSON an array of what it does, one thing after the
+ * other; it ends when the folder is gone, so that a test that fails leaves none.
  * 'begin', 'steps', 'wait:FILE' (until it is there), 'done', 'say:TEXT', 'exit:N', and what goes wrong.
  */
 import { existsSync } from 'node:fs'
@@ -19,6 +20,7 @@ const stop = async () => {
 }
 process.on('SIGINT', stop)
 process.on('disconnect', () => process.exit(130))
+setInterval(() => existsSync(process.argv[3] as string) || process.exit(130), 200).unref()
 
 for (const word of JSON.parse(process.argv[2] as string) as string[]) {
   if (word === 'begin') await send({ kind: 'begun', step: 0, total: 100 })

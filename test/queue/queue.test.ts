@@ -1,9 +1,10 @@
 /** The queue with processes that stand in for runs. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
+import { AotError } from '../../ts/errors.js'
 import { Queue, type QueueItem } from '../../ts/queue/queue.js'
 import type { QueueRun } from '../../ts/queue/state.js'
 import { queueStatus, summaryTable } from '../../ts/queue/summary.js'
@@ -23,13 +24,15 @@ interface Options {
   /** Of memory, of which `free` are there. */
   sizes?: Record<string, number>
   free?: number
+  /** The memory cannot be asked once this says so. */
+  isLost?: () => boolean
   finished?: string[]
 }
 
 function make(
   t: ExecutionContext,
   plays: Record<string, string[]>,
-  { places = 2, sizes = {}, free = 1e9, finished = [] }: Options = {},
+  { places = 2, sizes = {}, free = 1e9, finished = [], isLost = () => false }: Options = {},
 ): Made {
   t.timeout(60_000)
   const folder = mkdtempSync(join(tmpdir(), 'aot-queue-'))
@@ -37,7 +40,7 @@ function make(
   const lines: string[] = []
   const listeners = new Set<() => void>()
   const items = Object.entries(plays).map(([name, play]): QueueItem => {
-    const words = [script, JSON.stringify(play.map((word) => word.replace('@', `${folder}/`))), name]
+    const words = [script, JSON.stringify(play.map((word) => word.replace('@', `${folder}/`))), folder]
     return {
       name,
       folder: join(folder, 'runs', name),
@@ -56,6 +59,7 @@ function make(
   const taken = ({ name, state }: QueueRun) =>
     state.kind === 'running' && state.position?.loss != null ? (sizes[name] ?? 1) : 0
   const freeMemory = async () => {
+    if (isLost()) throw new AotError('AOT_DEVICE', 'device cuda:0: lost')
     return new Map([['memory', queue.runs.reduce((left, run) => left - taken(run), free)]])
   }
   const queue: Queue = new Queue({
@@ -111,6 +115,9 @@ test('one that fails, crashes or is not to be understood takes no other with it'
     silent: ['exit:0'],
     huge: ['begin', 'huge', 'steps', 'done'],
   })
+  const log = (name: string) => join(made.folder, 'runs', name, 'log.txt')
+  mkdirSync(join(made.folder, 'runs', 'crashes'), { recursive: true })
+  writeFileSync(log('crashes'), 'of an earlier start\n')
   await made.queue.run()
   const kinds = {
     fails: 'failed',
@@ -123,7 +130,6 @@ test('one that fails, crashes or is not to be understood takes no other with it'
   }
   t.deepEqual(states(made), kinds)
   t.is(queueStatus(made.queue.runs), 1)
-  const log = (name: string) => join(made.folder, 'runs', name, 'log.txt')
   t.deepEqual(table(made).split('\n').slice(-4), [
     'fails: the data is no data',
     `crashes: its process crashed (SIGSEGV); log: ${log('crashes')}`,
@@ -132,7 +138,7 @@ test('one that fails, crashes or is not to be understood takes no other with it'
   ])
   t.true(made.lines.includes('crashes | last words'))
   t.true(readFileSync(log('huge')).length > 20 << 20)
-  t.regex(readFileSync(log('crashes'), 'utf8'), /^--- \d{4}-\d\d-\d\dT\S+ .*\nlast words\n$/)
+  t.regex(readFileSync(log('crashes'), 'utf8'), /^of an earlier start\n--- \d{4}-\d\d-\d\dT\S+ .*\nlast words\n$/)
 })
 
 test('failures of the user alone make status 2', async (t) => {
@@ -214,4 +220,30 @@ test('memory: what can never fit fails at once, what does not fit now waits', as
     .filter((line) => /^(first: done|second: begins)/.test(line))
     .map((line) => line.split(' ')[0])
   t.deepEqual(order, ['first:', 'second:'])
+})
+
+test('a device that is lost takes what waits, and not what is at work', async (t) => {
+  let isLost = false
+  const made = make(
+    t,
+    { slow: ['begin', 'wait:@third', ...good.slice(1)], crashes: ['begin', 'wait:@crash', 'segv'], third: good },
+    { isLost: () => isLost },
+  )
+  const over = made.queue.run()
+  await Promise.all([made.said('slow: begins'), made.said('crashes: begins')])
+  isLost = true
+  writeFileSync(join(made.folder, 'crash'), '')
+  await made.said('third: failed: device cuda:0: lost')
+  t.is(states(made).slow, 'running')
+  writeFileSync(join(made.folder, 'third'), '')
+  await over
+  t.deepEqual(states(made), { slow: 'done', crashes: 'failed', third: 'failed' })
+})
+
+test("a folder that cannot be made is the user's to mend", async (t) => {
+  const made = make(t, { first: good, second: good })
+  writeFileSync(join(made.folder, 'runs'), 'a file')
+  await made.queue.run()
+  t.is(queueStatus(made.queue.runs), 2)
+  t.true(made.lines.includes(`first: failed: cannot create the run folder ${made.folder}/runs/first: not a directory`))
 })

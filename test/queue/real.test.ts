@@ -55,6 +55,16 @@ function isAlive({ pid }: ChildProcess): boolean {
   }
 }
 
+/** No process trains the run. */
+function isFree(run: string): boolean {
+  try {
+    new native.FileLock(join(run, 'lock'), { busy: 'busy' }).release()
+    return true
+  } catch {
+    return false
+  }
+}
+
 test('six runs on two devices, one of which fails; the same command goes on; a kill takes nothing', async (t) => {
   t.timeout(280_000)
   const { folder, settings } = await realDataset(t, 300)
@@ -98,15 +108,7 @@ test('six runs on two devices, one of which fails; the same command goes on; a k
   await killed.ended
   const begun = names.filter((name) => existsSync(join(runFolder(folder, 'killed', name), 'lock')))
   t.true(begun.includes('c') && !begun.includes('f'), begun.join())
-  const free = (name: string) => {
-    try {
-      new native.FileLock(join(runFolder(folder, 'killed', name), 'lock'), { busy: 'busy' }).release()
-      return true
-    } catch {
-      return false
-    }
-  }
-  await until(() => begun.every(free))
+  await until(() => begun.every((name) => isFree(runFolder(folder, 'killed', name))))
   const last = await queue('killed').ended
   t.is(last.status, 0, last.stdout)
   t.regex(last.stdout, /^a .* done before$/m)
@@ -140,6 +142,21 @@ test('^C: the runs save, the others do not begin, and the same command goes on',
   t.regex(log(folder, 'arrows-of-time', 'a'), /^stopped at step \d+: the same command goes on from there$/m)
 })
 
+test('the runs of a queue that is killed save and stop', async (t) => {
+  t.timeout(120_000)
+  const { folder, settings } = await realDataset(t, 300)
+  const configs = makeConfigs(folder, settings).slice(0, 2)
+  const { child, ended } = start(folder, ...configs, '-d', 'cpu,cpu', '--set', 'steps_to_train=20000')
+  const metrics = (name: string) => join(runFolder(folder, 'arrows-of-time', name), 'metrics.jsonl')
+  const trains = (name: string) => existsSync(metrics(name)) && readFileSync(metrics(name)).length > 0
+  await until(() => ['a', 'b'].every(trains) || !isAlive(child))
+  child.kill('SIGKILL')
+  await ended
+  const last = (name: string) => log(folder, 'arrows-of-time', name).trimEnd().split('\n').at(-1) as string
+  await until(() => ['a', 'b'].every((name) => isFree(runFolder(folder, 'arrows-of-time', name))))
+  for (const name of ['a', 'b']) t.regex(last(name), /^stopped at step \d+: the same command goes on from there$/)
+})
+
 test('what can be seen before the start is told before anything begins', async (t) => {
   const { folder, settings } = await realDataset(t, 300)
   const configs = makeConfigs(folder, settings)
@@ -167,4 +184,19 @@ test('a run that another process trains is reported as failed', async (t) => {
   t.is(status, 2)
   t.regex(stdout, /^a: this run is being trained by .*$/m)
   t.regex(stdout, /^b .* done$/m)
+})
+
+test('the runs outlast who reads the output', async (t) => {
+  const { folder, settings } = await realDataset(t, 300)
+  const configs = makeConfigs(folder, settings).slice(0, 2)
+  for (const [project, words] of [
+    ['several', configs],
+    ['one', configs.slice(0, 1)],
+  ] as const) {
+    const { child, ended } = start(folder, ...words, '-d', 'cpu', '-p', project)
+    child.stderr.once('data', () => child.stderr.destroy())
+    child.stdout.destroy()
+    t.is((await ended).status, 0)
+    t.is(readLines(runFolder(folder, project, 'a')).at(-1)?.step, 60)
+  }
 })

@@ -42,3 +42,12 @@ export function stopOnSignals(command: string, promise: string | null = 'the sta
   }
   return controller.signal
 }
+
+/** Work goes on when nobody reads its output any more (`| head`, a terminal that was closed); what it prints is lost. */
+export function outlastReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
+    })
+  }
+}

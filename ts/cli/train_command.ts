@@ -6,7 +6,7 @@ import { placesOf, threadsEach } from '../devices/places.js'
 import { shareOfDevices } from '../devices/share.js'
 import type { NativeWorld } from '../native_world.js'
 import { QueueLink } from '../queue/link.js'
-import { exitStatus, stopOnSignals } from './command.js'
+import { exitStatus, outlastReaders, stopOnSignals } from './command.js'
 import { parseTrainArguments, type TrainArguments } from './train_arguments.js'
 import { joinJob, speaksFirst, together } from './train_world.js'
 
@@ -22,6 +22,7 @@ export async function trainCommand(words: readonly string[], loadLoop: () => Pro
     process.stdout.write(request.text)
     return
   }
+  outlastReaders()
   const world = await joinJob(request.arguments.devices, request.arguments.rankTimeout)
   if (world !== null) return together(world, () => trainTogether(world, request.arguments, loadLoop))
   const { configs, devices, devicesPerRun, shared, noStepPickup, cooldownNow, initFrom } = request.arguments

@@ -34,13 +34,12 @@ class Bars implements QueueDisplay {
     private readonly stream: ProgressStream & { rows?: number },
   ) {
     const colours = (process.env.NO_COLOR ?? '') === ''
-    // A line is left for what the shell says, and one for the cursor.
-    const rows = Math.max(1, Math.min(runs.length, (stream.rows ?? 24) - 2))
     let lines: string[] = []
+    // One bar of several lines, for as many as the terminal has now.
     this.#bars = new cliProgress.MultiBar(
       {
         stream: stream as NodeJS.WritableStream,
-        format: (_options, _params, { index }: { index: number }) => lines[index] ?? '',
+        format: () => `${lines.join('\x1b[K\n')}\x1b[J`,
         clearOnComplete: true,
         hideCursor: true,
         linewrap: false,
@@ -50,12 +49,17 @@ class Bars implements QueueDisplay {
       },
       cliProgress.Presets.legacy,
     )
-    const draw = () => {
-      lines = queueLines(runs, { columns: stream.columns ?? 80, rows, colours })
+    const toFirst = () => {
+      if (lines.length > 1) stream.write(`\x1b[${lines.length - 1}A`)
     }
-    draw()
-    this.#bars.on('redraw-pre', draw)
-    for (let index = 0; index < rows; index++) this.#bars.create(1, 0, { index })
+    this.#bars.on('update-pre', toFirst)
+    this.#bars.on('stop-pre-clear', toFirst)
+    this.#bars.on('redraw-pre', () => {
+      // A line is left for what the shell says, and one for the cursor.
+      const rows = Math.max(1, Math.min(runs.length, (stream.rows ?? 24) - 2))
+      lines = queueLines(runs, { columns: stream.columns ?? 80, rows, colours })
+    })
+    this.#bars.create(1, 0)
   }
 
   log(line: string): void {

@@ -3,7 +3,7 @@
  * none of them is harmed by how another one ends.
  */
 import { join } from 'node:path'
-import { makeFolder } from '../checkpoints/durable.js'
+import { ioError, makeFolder } from '../checkpoints/durable.js'
 import { AotError } from '../errors.js'
 import { formatBytes } from '../logging/amounts.js'
 import type { ProgressStream } from '../logging/progress.js'
@@ -61,15 +61,15 @@ export class Queue {
   readonly #display: QueueDisplay
   readonly #work = new Map<number, Work>()
   readonly #over: Promise<void>
-  #end: (error?: unknown) => void = () => {}
+  #end: () => void = () => {}
   #placing = false
   #placeAgain = false
   #stopping = false
 
   constructor(options: QueueOptions) {
     this.#options = options
-    this.#over = new Promise((resolve, reject) => {
-      this.#end = (error) => (error === undefined ? resolve() : reject(error))
+    this.#over = new Promise((resolve) => {
+      this.#end = resolve
     })
     this.runs = options.items.map(({ name, finished }) => ({
       name,
@@ -85,12 +85,8 @@ export class Queue {
     for (const { name, state } of this.runs)
       if (state.kind === 'done') this.#display.event(`${name}: ${describeEnd(state)}`)
     void this.#place()
-    try {
-      await this.#over
-    } finally {
-      for (const { process } of this.#work.values()) process.kill()
-      this.#display.end()
-    }
+    await this.#over
+    this.#display.end()
   }
 
   log(line: string): void {
@@ -127,11 +123,13 @@ export class Queue {
         const need = (run: number, place: number) => this.#item(run).needs[place] as Bytes
         for (const decision of this.#schedule.place({ free, need })) await this.#carryOut(decision)
       }
-      this.#endWhenOver()
     } catch (error) {
-      this.#end(error)
+      // A device that is gone, say: nothing more can be placed, and the runs at work are not touched.
+      const isOurs = !(error instanceof AotError)
+      for (const index of this.#schedule.stop()) this.#fail(index, (error as Error).message, isOurs, null)
     } finally {
       this.#placing = false
+      this.#endWhenOver()
     }
   }
 
@@ -152,7 +150,9 @@ export class Queue {
     const devices = (this.#options.places[decision.place] as string[]).join(',')
     const log = this.#logFile(index)
     try {
-      await makeFolder(folder)
+      await makeFolder(folder).catch((error) => {
+        throw ioError('create the run folder', folder, error)
+      })
       if (this.#stopping) {
         this.#schedule.ended(index)
         this.#change(index, neverBegun)
