@@ -94,17 +94,17 @@ void Replicas::spread() {
 
 void Replicas::check_alike() {
   const int64_t size = table_->block_size();
-  std::vector<float> values(static_cast<size_t>(std::min(piece, size)));
   constexpr size_t width = 32;  // of a digest
   std::vector<char> digests(width * static_cast<size_t>(total_));
-  for (size_t i = 0; i < replicas_.size(); i++) {
+  each([&](int i) {
+    std::vector<float> values(static_cast<size_t>(std::min(piece, size)));
     Digest digest;
     in_pieces(size, [&](int64_t at, int64_t count) {
-      replicas_[i]->read(Block::weights, at, count, values.data());
+      replicas_[static_cast<size_t>(i)]->read(Block::weights, at, count, values.data());
       digest.add(values.data(), static_cast<size_t>(count) * sizeof(float));
     });
-    std::memcpy(digests.data() + width * (static_cast<size_t>(first_) + i), digest.hex().data(), width);
-  }
+    std::memcpy(digests.data() + width * static_cast<size_t>(first_ + i), digest.hex().data(), width);
+  });
   if (channel_) {
     std::vector<size_t> ends;
     for (size_t process = 1; process < firsts_.size(); process++) {
