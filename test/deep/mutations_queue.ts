@@ -71,6 +71,11 @@ export const queue = [
     ['a run is finished before its last validation', ' && state.validated_step === step', ''],
     ['-s finds nothing to do', 'if (noStepPickup) return null', 'if (false) return null'],
   ),
+  ...inFile('ts/train/loop.ts', 'train/finished', [
+    'a last validation that a start makes alone is not saved',
+    ' && !(now && this.savedValidation !== this.validatedStep)',
+    '',
+  ]),
   ...inFile('ts/devices/places.ts', 'devices/places', [
     'the cores are given to each cpu',
     'Math.floor(cores / cpus)',

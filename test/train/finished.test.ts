@@ -40,6 +40,26 @@ test('a run is finished when a start of it would do nothing', async (t) => {
   t.is(await finishedRun(run, plain), null, 'its validation is not there')
 })
 
+test('a run that was stopped between its last step and its last validation is not finished', async (t) => {
+  const run = makeRun(folderWithText(t), { steps_to_train: 20 })
+  const controller = new AbortController()
+  const watcher = {
+    begun() {},
+    validated() {},
+    stepped: ({ step }: { step: number }) => step === 20 && controller.abort(),
+  }
+  await trainRun(run, { ...plain, signal: controller.signal, watcher }, fakeSurroundings({}))
+  const metrics = join(run.runFolder, 'metrics.jsonl')
+  const text = readFileSync(metrics, 'utf8')
+  t.is(await finishedRun(run, plain), null)
+  // The next start was killed after it: the checkpoint does not know of it.
+  appendFileSync(metrics, '{"step":20,"loss/valid":3}\n')
+  t.is(await finishedRun(run, plain), null)
+  writeFileSync(metrics, text)
+  const { validLoss } = await trainRun(run, plain, fakeSurroundings({}))
+  t.deepEqual(await finishedRun(run, plain), { step: 20, validLoss } as never)
+})
+
 test('a watcher is told of all steps', async (t) => {
   const run = makeRun(folderWithText(t), { steps_to_train: 6 })
   const told: unknown[] = []

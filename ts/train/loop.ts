@@ -49,6 +49,8 @@ export function validEvery(run: ResolvedRun): number {
 export class TrainLoop {
   private step: number
   private savedStep: number
+  /** Of the checkpoint of that step. */
+  private savedValidation: number
   private optimizerSteps: number
   private lossSum: number
   private lossCount: number
@@ -79,7 +81,7 @@ export class TrainLoop {
     this.lossCount = before?.loss_count ?? 0
     this.lr = before?.lr ?? null
     this.gradNorm = before?.grad_norm ?? null
-    this.validatedStep = before?.validated_step ?? 0
+    this.validatedStep = this.savedValidation = before?.validated_step ?? 0
     this.vote = new StopVote(parts.world, parts.signal)
     parts.dataset.train.seek(step)
   }
@@ -249,7 +251,9 @@ export class TrainLoop {
     if (this.step === 0) return
     const { save_every: saveEvery, backup_every: backupEvery } = this.parts.run.config.training_params
     const backup = backupEvery !== null && this.step % backupEvery === 0
-    if ((now || backup || this.step % saveEvery === 0) && this.savedStep !== this.step) await this.save()
+    // A start that only makes the last validation saves that it is made.
+    const isSaved = this.savedStep === this.step && !(now && this.savedValidation !== this.validatedStep)
+    if ((now || backup || this.step % saveEvery === 0) && !isSaved) await this.save()
     if (backup) await this.parts.store.backup(this.step)
   }
 
@@ -258,6 +262,7 @@ export class TrainLoop {
     sinks.sync(this.step)
     await store.save(this.step, (folder) => engine.save(folder), { ...this.state() })
     this.savedStep = this.step
+    this.savedValidation = this.validatedStep
   }
 
   private state(): TrainerState {
