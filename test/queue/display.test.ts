@@ -35,15 +35,15 @@ class Screen {
 }
 
 function open(t: ExecutionContext, count: number, columns: number, rows: number) {
-  t.timeout(60_000)
   const runs = Array.from({ length: count }, (_, i): QueueRun => ({ name: `run${i}`, state: { kind: 'waiting' } }))
   const screen = new Screen(columns, rows)
   const display = openDisplay(runs, screen)
   t.teardown(() => display.end())
+  /** The screen once it is so, or as it is when it does not come to that. */
   const shows = async (what: (lines: string[]) => boolean) => {
-    for (;;) {
+    for (let waited = 0; ; waited += 20) {
       const lines = await screen.lines()
-      if (what(lines)) return lines
+      if (what(lines) || waited > 10_000) return lines
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }
