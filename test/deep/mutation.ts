@@ -8,7 +8,7 @@ export interface Mutation {
   replace: string
   /** The test file under test/, without `.test.ts`. */
   noticedBy: string
-  /** Tried only when AOT_MUTATIONS names the file: its test is long, and others of its room are tried always. */
+  /** Tried only when AOT_MUTATIONS names the file: its test is long, or others like it are tried always. */
   seldom?: boolean
 }
 

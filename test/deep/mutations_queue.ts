@@ -15,23 +15,11 @@ export const queue = [
   ...inFile(
     'ts/queue/queue.ts',
     'queue/queue',
-    ['a free place stays free', '    void this.#place()\n  }\n\n  #fail', '  }\n\n  #fail'],
     ["a crash is taken for the user's mistake", 'end.status !== 2, work.devices', 'false, work.devices'],
     [
       'what is finished is trained again',
       'flatMap(({ finished }, index) => (finished === null ? [index] : []))',
       'map((_, index) => index)',
-    ],
-    ['runs are not told to stop', '      process.stop()\n', ''],
-    [
-      'the second ^C kills none',
-      '    this.stop()\n    for (const { process } of this.#work.values()) process.kill()',
-      '    this.stop()',
-    ],
-    [
-      'a lost device lets what waits wait',
-      'for (const index of this.#schedule.stop()) this.#fail(',
-      'for (const index of [] as number[]) this.#fail(',
     ],
     [
       'a folder that cannot be made is our mistake',
@@ -47,17 +35,11 @@ export const queue = [
     ['each drawing is below the one before', "this.#bars.on('update-pre', toFirst)", ''],
     ['the last lines stay', "this.#bars.on('stop-pre-clear', toFirst)", ''],
   ),
-  ...inFile('ts/cli/command.ts', 'queue/real', [
-    'training ends with who reads its output',
-    "if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error",
-    'throw error',
+  ...inFile('ts/queue/run_process.ts', 'queue/queue', [
+    'a log begins anew',
+    "openSync(log, 'a')",
+    "openSync(log, 'w')",
   ]),
-  ...inFile(
-    'ts/queue/run_process.ts',
-    'queue/queue',
-    ['a log begins anew', "openSync(log, 'a')", "openSync(log, 'w')"],
-    ['the last messages are not waited for', 'end === null || child.connected', 'end === null'],
-  ),
   ...inFile('ts/queue/link.ts', 'queue/real', [
     'runs outlive a queue that was killed',
     "process.once('disconnect', () => this.#gone.abort())",
@@ -104,6 +86,38 @@ export const queue = [
       'runs of a queue do not share the cores',
       'if (threads !== undefined) words.push',
       'if (threads === 0) words.push',
+    ]),
+  ),
+  ...seldom(
+    inFile(
+      'ts/queue/queue.ts',
+      'queue/queue',
+      ['a free place stays free', '    void this.#place()\n  }\n\n  #fail', '  }\n\n  #fail'],
+      ['runs are not told to stop', '      process.stop()\n', ''],
+      [
+        'the second ^C kills none',
+        '    this.stop()\n    for (const { process } of this.#work.values()) process.kill()',
+        '    this.stop()',
+      ],
+      [
+        'a lost device lets what waits wait',
+        'for (const index of this.#schedule.stop()) this.#fail(',
+        'for (const index of [] as number[]) this.#fail(',
+      ],
+    ),
+  ),
+  ...seldom(
+    inFile('ts/queue/run_process.ts', 'queue/queue', [
+      'the last messages are not waited for',
+      'end === null || child.connected',
+      'end === null',
+    ]),
+  ),
+  ...seldom(
+    inFile('ts/cli/command.ts', 'queue/real', [
+      'training ends with who reads its output',
+      "if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error",
+      'throw error',
     ]),
   ),
 ]

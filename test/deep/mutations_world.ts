@@ -12,13 +12,11 @@ export const world = [
     'mpi_, channels_++,',
     'mpi_, 0 * channels_++,',
   ]),
-  ...inFile(
-    'native/dist/monitor.cpp',
-    'dist/world',
-    ['a closed connection is no death', 'if (!process.left) give_up(name(rank) + " died");', ''],
-    ['who was stopped takes the others for silent', 'process.heard = now;', ''],
-    ['the others are not told why', 'tell(MessageKind::over, line);', ''],
-  ),
+  ...inFile('native/dist/monitor.cpp', 'dist/world', [
+    'a closed connection is no death',
+    'if (!process.left) give_up(name(rank) + " died");',
+    '',
+  ]),
   ...seldom(
     inFile(
       'native/dist/mpi_channel.cpp',
@@ -52,5 +50,13 @@ export const world = [
       'if (launch.size > 0 && mpi->size_ != launch.size) {',
       'if (launch.size < 0) {',
     ]),
+  ),
+  ...seldom(
+    inFile(
+      'native/dist/monitor.cpp',
+      'dist/world',
+      ['who was stopped takes the others for silent', 'process.heard = now;', ''],
+      ['the others are not told why', 'tell(MessageKind::over, line);', ''],
+    ),
   ),
 ]
