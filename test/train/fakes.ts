@@ -144,6 +144,8 @@ export interface Faults {
   onMinibatch?: (minibatch: number) => void
   /** Called after each validation batch, counted over the process. */
   onEvaluate?: (batch: number) => void
+  /** Called in each save, with its folder. */
+  onSave?: (folder: string) => void
   /** Milliseconds a minibatch takes. */
   milliseconds?: number
   /** Milliseconds that a save rests after each of its files. */
@@ -220,6 +222,7 @@ class FakeEngine implements NativeEngine {
     return [['weights', { shape: [size], data: this.gradient }]] as [string, { shape: number[]; data: Float32Array }][]
   }
   async save(folder: string) {
+    this.faults.onSave?.(folder)
     if (folder === '') return // of a process that keeps no files
     const rest = async () => {
       const { saveMilliseconds } = this.faults

@@ -64,7 +64,10 @@ test('the first keeps the run and speaks; the others save with it and say nothin
   const settings = { steps_to_train: 30 }
   const single = makeRun(folder, settings, 'single')
   await trainRun(single, plain, fakeSurroundings())
-  const [first, ...others] = await together(folder, 'run', settings, [{}, {}, {}])
+  const saves: string[] = []
+  const watched = { faults: { onSave: (place: string) => saves.push(place) } }
+  const [first, ...others] = await together(folder, 'run', settings, [{}, watched, {}])
+  t.deepEqual(saves, ['', '', ''], 'it takes part in the saves at 10, 20 and 30')
   t.is(first?.error, null)
   t.deepEqual(comparable(first?.run.runFolder as string), comparable(single.runFolder))
   t.true((first?.lines.length ?? 0) > 5)
