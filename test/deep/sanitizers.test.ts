@@ -43,7 +43,6 @@ test('address and undefined behaviour', async (t) => {
   const damaged = ['--match=!refused with its own line: damaged_*', '--match=!a damaged virtual file is refused*']
   const match = ['--match=*', ...damaged]
   const rooms = ['tokenizer', 'tokenize', 'data', 'ops', 'engine'].map((room) => `dist/test/${room}/**/*.test.js`)
-  rooms.push('dist/test/dist/replicas.test.js')
   const result = await run('npx', ['ava', '--timeout=10m', '--concurrency=2', ...match, ...rooms], {
     ...at,
     env,
