@@ -1,4 +1,5 @@
-/** How a planted mistake is written down. */
+/** How a planted mistake is written down, and which are tried each time. */
+import { dirname } from 'node:path/posix'
 
 /** One planted mistake: `find` stands exactly once in `file`. */
 export interface Mutation {
@@ -8,7 +9,7 @@ export interface Mutation {
   replace: string
   /** The test file under test/, without `.test.ts`. */
   noticedBy: string
-  /** Tried only when AOT_MUTATIONS names the file: its test is long, or others like it are tried always. */
+  /** Not for each time: its test is long. */
   seldom?: boolean
 }
 
@@ -21,4 +22,14 @@ export function inFile(file: string, noticedBy: string, ...mistakes: Planted[]):
 
 export function seldom(mutations: Mutation[]): Mutation[] {
   return mutations.map((mutation) => ({ ...mutation, seldom: true }))
+}
+
+/** The first mistake in each folder of the sources for each folder of the tests that guards it. */
+export function someOfAllRooms(mutations: readonly Mutation[]): Mutation[] {
+  const first = new Map<string, Mutation>()
+  for (const mutation of mutations) {
+    const rooms = `${dirname(mutation.file)} ${dirname(mutation.noticedBy)}`
+    if (!mutation.seldom && !first.has(rooms)) first.set(rooms, mutation)
+  }
+  return [...first.values()]
 }
