@@ -18,6 +18,11 @@ export interface LoadedConfig {
   notes: string[]
 }
 
+export interface LoadOptions {
+  /** Keys of model_params that only other models have are left out: the model is not the one the file was written for. */
+  dropKeysOfOthers?: boolean
+}
+
 /** A config is some kilobytes; a dataset named by mistake is not read. */
 const maxBytes = 16 * 1024 * 1024
 
@@ -25,8 +30,12 @@ const maxBytes = 16 * 1024 * 1024
  * Reads and checks a config file.
  * @throws AotError AOT_IO when the file cannot be read, AOT_CONFIG when it is not a config.
  */
-export function loadConfigFile(path: string, overrides: readonly Override[] = []): LoadedConfig {
-  return parseConfig(readText(path), path, overrides)
+export function loadConfigFile(
+  path: string,
+  overrides: readonly Override[] = [],
+  options: LoadOptions = {},
+): LoadedConfig {
+  return parseConfig(readText(path), path, overrides, options)
 }
 
 function readText(path: string): string {
@@ -52,7 +61,12 @@ function readText(path: string): string {
  * Checks the text of a config; `name` stands for it in messages.
  * @throws ConfigError with every problem found, each with its place.
  */
-export function parseConfig(text: string, name: string, overrides: readonly Override[] = []): LoadedConfig {
+export function parseConfig(
+  text: string,
+  name: string,
+  overrides: readonly Override[] = [],
+  options: LoadOptions = {},
+): LoadedConfig {
   const notes: string[] = []
   const problems: Problem[] = []
   const raw = parseJsonc(text, name, notes)
@@ -67,6 +81,7 @@ export function parseConfig(text: string, name: string, overrides: readonly Over
     throw errorOf([{ path: ['model'], message }])
   }
   const model = models.find((one) => one === values.model) ?? models[0]
+  if (options.dropKeysOfOthers) dropKeysOfOthers(values, model)
   const parsed = configSchemas[model].safeParse(values)
   if (!parsed.success) {
     const found = parsed.error.issues.flatMap((issue) => toProblems(issue, values, model))
@@ -77,6 +92,13 @@ export function parseConfig(text: string, name: string, overrides: readonly Over
   problems.push(...checkConfig(config))
   if (problems.length > 0) throw errorOf(problems)
   return { config, given: givenKeys(values), notes }
+}
+
+function dropKeysOfOthers(values: JsonObject, model: Model): void {
+  if (!isObject(values.model_params)) return
+  const others = keysOfOthers(model, Object.keys(values.model_params))
+  const own = Object.entries(values.model_params).filter(([key]) => !others.includes(key))
+  values.model_params = Object.fromEntries(own)
 }
 
 /** The original told its models apart by the script that was started; the files differ in these keys. */

@@ -142,7 +142,8 @@ async function lead(
     validWindows: before?.valid_windows_bytes ?? 0,
   }
   const sinks = openSinks({ run, step, bytes, progress, more: surroundings.sinks ?? [] })
-  const parts = { run, plan, engine, dataset, text, store, sinks, progress, signal: options.signal, world }
+  const { signal, turn } = options
+  const parts = { run, plan, engine, dataset, text, store, sinks, progress, signal, world, turn }
   return await sinks.during(step, () => new TrainLoop(parts, step, before).run())
 }
 
