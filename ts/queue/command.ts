@@ -1,6 +1,7 @@
 /** aot-train with several configs. */
 import { terminalStyle } from '../bench/columns.js'
 import type { ResolvedRun } from '../config/types.js'
+import { ensureSynth } from '../synth/ensure.js'
 import { type ItemOptions, queueItem } from './items.js'
 import { freeMemory } from './memory.js'
 import { Queue, type QueueItem } from './queue.js'
@@ -17,7 +18,11 @@ export async function queueCommand({ candidates, places, ...options }: QueueComm
   const devices = places.flat()
   await freeMemory(devices) // asks whether they are there
   const items: QueueItem[] = []
-  for (const runs of candidates) items.push(await queueItem(runs, places, options))
+  const print = (line: string) => process.stderr.write(`aot-train: ${line}\n`)
+  for (const runs of candidates) {
+    await ensureSynth((runs[0] as ResolvedRun).config, { print })
+    items.push(await queueItem(runs, places, options))
+  }
   const queue = new Queue({ items, places, freeMemory: () => freeMemory(devices), stream: process.stderr })
   await runOnSignals(queue, 'aot-train')
   process.stdout.write(`${summaryTable(queue.runs, terminalStyle(process.stdout))}\n`)
