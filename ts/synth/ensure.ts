@@ -28,19 +28,16 @@ export async function ensureSynth(
   config: Pick<Config, 'synth' | 'model_params' | 'training_params'>,
   options: EnsureOptions = {},
 ): Promise<void> {
-  if (config.synth === undefined) return
-  await ensureFolder(
-    config.training_params.dataset_folder,
-    synthData(config.synth, config.model_params.attn_length),
-    options,
-  )
+  const { synth, model_params, training_params } = config
+  if (synth === undefined) return
+  const perWindow = model_params.attn_length / languageOf(synth).exampleLength
+  await ensureFolder(training_params.dataset_folder, synthData(synth, perWindow), options)
 }
 
-/** attnLength: a whole number of examples. */
-export function synthData(section: NonNullable<Config['synth']>, attnLength: number): SynthData {
+export function synthData(section: NonNullable<Config['synth']>, perWindow: number): SynthData {
   const language = languageOf(section)
-  const counts = countsOf(section, language, attnLength / language.exampleLength)
-  return { section: { ...section, ...counts }, language, attnLength }
+  const counts = countsOf(section, language, perWindow)
+  return { section: { ...section, ...counts }, language, attnLength: perWindow * language.exampleLength }
 }
 
 /** `made`: whether it was not there before. */
