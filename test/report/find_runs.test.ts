@@ -51,6 +51,15 @@ test('a comparison holds the runs below it, of a grid too', (t) => {
   t.deepEqual(namesOf(root, [join(root, 'p/primes/arrow.json')]), { runs: [], comparisons: [primes] })
 })
 
+test('numbers in names are in their order', (t) => {
+  const root = temporaryFolder(t)
+  for (const length of [16, 128, 8]) run(join(root, `attn_length=${length},model=gpt`))
+  t.deepEqual(
+    namesOf(root).runs,
+    [8, 16, 128].map((length) => `attn_length=${length},model=gpt`),
+  )
+})
+
 test('a folder counts once, however often and by whatever way it is named', (t) => {
   const root = temporaryFolder(t)
   run(join(root, 'a'))

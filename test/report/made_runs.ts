@@ -1,13 +1,13 @@
 /** Run folders with made-up numbers, written by what writes those of real runs. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { MetricsJsonl } from '../../ts/logging/metrics_jsonl.js'
 import { ValidWindowsJsonl } from '../../ts/logging/valid_windows_jsonl.js'
 import { makeRun, type Settings } from '../train/runs.js'
 
-export const windowCount = 24
+export const windowCount = 320
 export const attnLength = 8
 
 export interface MadeRun {
@@ -29,8 +29,17 @@ export function temporaryFolder(t: Pick<ExecutionContext, 'teardown'>): string {
 function lossOf({ direction, seed, settings }: MadeRun, step: number, window: number): number {
   const noise = (key: number) => (Math.abs(Math.sin(12.9898 * key + 78.233 * window) * 43758.5453) % 1) - 0.5
   const penalty = { forward: 0, backward: 0.05, middle_out: 0.3 }[direction]
+  const isGru = settings?.model === 'gru'
   const length = Number(settings?.['model_params.attn_length'] ?? attnLength)
-  return 2 + 20 / (step + 10) - length / 100 + penalty + noise(1) + 0.02 * noise(seed + penalty + step)
+  return (
+    2 +
+    20 / (step + 10) -
+    length / 100 +
+    (isGru ? 0.1 : 0) +
+    penalty +
+    noise(1) +
+    0.02 * noise(seed + penalty + step + length)
+  )
 }
 
 const place = (step: number) => ({ step, epochs: step / 100, ksamples: step / 500 })
@@ -50,7 +59,8 @@ export function writeRun(folder: string, run: MadeRun): number {
   const { direction, seed, steps, settings } = run
   mkdirSync(folder, { recursive: true })
   const isPair = direction !== 'middle_out'
-  const { config } = makeRun(folder, {
+  const { config, configPath } = makeRun(dirname(folder), {
+    dataset_folder: 'text.h5',
     backwards: direction === 'backward',
     ...(isPair ? {} : { permutation: direction }),
     seed,
@@ -58,6 +68,7 @@ export function writeRun(folder: string, run: MadeRun): number {
     'model_params.attn_length': attnLength,
     ...settings,
   })
+  rmSync(configPath)
   writeFileSync(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
   const start = { step: 0, bytes: 0 }
   const metrics = new MetricsJsonl(folder, start)

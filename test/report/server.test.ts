@@ -7,9 +7,9 @@ import { EventStream } from '../../ts/report/event_stream.js'
 import { reportBody, reportPage } from '../../ts/report/page.js'
 import { pictures } from '../../ts/report/pictures.js'
 import { ReportServer } from '../../ts/report/server.js'
-import { madeResult } from './made_results.js'
+import { grid2x2 } from './results.js'
 
-const results = [madeResult({ name: 'one' }), madeResult({ name: 'two', fw: 1.5 })]
+const results = grid2x2()
 
 async function serving(t: ExecutionContext) {
   const server = new ReportServer('A title')

@@ -7,6 +7,9 @@ import { AotError } from '../errors.js'
 /** Of a comparison that aot-arrow makes. */
 export const comparisonFile = 'arrow.json'
 
+/** What a run's figures are read from. */
+export const runFiles = ['metrics.jsonl', 'valid_windows.jsonl', 'config.json', 'state/latest']
+
 export interface Found {
   /** A folder with arrow.json, and the runs in and below it. */
   comparisons: { folder: string; runs: string[] }[]
@@ -16,6 +19,9 @@ export interface Found {
 
 /** A grid is three folders deep from its project: project, comparison, cell, run. */
 const deepest = 4
+
+/** attn_length=8 before attn_length=16. */
+const byNumber = new Intl.Collator('en', { numeric: true }).compare
 
 /** A run's own folders hold no runs; some hold thousands of files. */
 const insideRuns = new Set(['state', 'tensorboard', 'tokenizer', 'node_modules'])
@@ -72,7 +78,7 @@ function look(
     found.comparisons.push(within)
   }
   if (depth === deepest) return
-  for (const name of [...names].sort()) {
+  for (const name of [...names].sort(byNumber)) {
     if (insideRuns.has(name) || name.startsWith('.')) continue
     const path = join(folder, name)
     if (isFolder(path)) look(path, depth + 1, within, found, seen)

@@ -3,48 +3,37 @@ import wrapAnsi from 'wrap-ansi'
 import type { ArrowResult } from '../arrow/types.js'
 import { type Column, columnsTable, paint, type TableStyle, terminalStyle } from '../bench/columns.js'
 import { shortened } from '../queue/lines.js'
+import { labelsOf } from './dimensions.js'
+import { percent, plain, range, signed } from './numbers.js'
 
-const signed = (value: number, digits: number) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`
-
-/** What tells it from the others. */
-function nameOf({ name, cell }: ArrowResult): string {
-  const parts = Object.entries(cell).map(([key, value]) => `${key}=${value}`)
-  return parts.length > 0 ? parts.join(' ') : name
+interface Row {
+  /** What tells it from the others; empty where there are none. */
+  label: string
+  result: ArrowResult
 }
 
-function intervalCell({ interval }: ArrowResult): string {
-  return interval === null ? '' : `${signed(interval.low, 4)} to ${signed(interval.high, 4)}`
-}
-
-function columnsOf(results: readonly ArrowResult[], style: TableStyle): Column<ArrowResult>[] {
+function columnsOf(results: readonly ArrowResult[], style: TableStyle): Column<Row>[] {
   const others = [...new Set(results.flatMap(({ others }) => Object.keys(others)))]
   const levels = [...new Set(results.flatMap(({ interval }) => (interval === null ? [] : [interval.level])))]
   const ofLevel = levels.length === 1 ? `${Math.round(100 * (levels[0] as number))} % ` : ''
+  const sign = ({ established }: ArrowResult) => (established ? paint('green', 'established', style) : 'open')
   return [
+    { title: '', align: 'left', cell: ({ label }) => shortened(label, Math.floor(style.width / 3)) },
+    { title: 'seeds', cell: ({ result }) => String(result.seeds.length), leave: 3 },
+    { title: 'forward', cell: ({ result }) => plain(result.fw) },
+    { title: 'backward', cell: ({ result }) => plain(result.bw) },
+    { title: 'difference', cell: ({ result }) => signed(result.difference) },
     {
-      title: '',
-      align: 'left',
-      cell: (result) => (results.length > 1 ? shortened(nameOf(result), Math.floor(style.width / 3)) : ''),
+      title: `${ofLevel}interval`,
+      cell: ({ result: { interval } }) => (interval === null ? '' : range(interval)),
+      leave: 1,
     },
-    { title: 'seeds', cell: ({ seeds }) => String(seeds.length), leave: 3 },
-    { title: 'forward', cell: ({ fw }) => fw.toFixed(4) },
-    { title: 'backward', cell: ({ bw }) => bw.toFixed(4) },
-    { title: 'difference', cell: ({ difference }) => signed(difference, 4) },
-    { title: `${ofLevel}interval`, cell: intervalCell, leave: 1 },
-    { title: 'BW/FW−1', cell: ({ ratio }) => `${signed(100 * ratio, 2)} %`, leave: 4 },
-    ...others.map(
-      (direction): Column<ArrowResult> => ({
-        title: direction,
-        cell: ({ losses }) => losses[direction]?.toFixed(4) ?? '',
-        leave: 2,
-      }),
-    ),
-    {
-      title: 'sign',
-      align: 'left',
-      cell: ({ established }) => (established ? paint('green', 'established', style) : 'open'),
-      leave: 5,
-    },
+    { title: 'BW/FW−1', cell: ({ result }) => percent(result.ratio), leave: 4 },
+    ...others.map((direction): Column<Row> => {
+      const cell = ({ result: { losses } }: Row) => (direction in losses ? plain(losses[direction]) : '')
+      return { title: direction, cell, leave: 2 }
+    }),
+    { title: 'sign', align: 'left', cell: ({ result }) => sign(result), leave: 5 },
   ]
 }
 
@@ -55,14 +44,11 @@ function styleOf(stream: NodeJS.WriteStream): TableStyle {
 
 /** Lines without an end of line after the last: for each comparison its verdict, then the losses, nats per token. */
 export function summaryText(results: readonly ArrowResult[], style = styleOf(process.stdout)): string {
-  const verdicts = results.map((result) => {
-    const line = results.length > 1 ? `${nameOf(result)}: ${result.verdict}` : result.verdict
-    return wrapAnsi(line, style.width, { hard: true })
-  })
-  return [
-    ...verdicts,
-    '',
-    'Validation loss, nats per token',
-    ...columnsTable(columnsOf(results, style), results, style.width),
-  ].join('\n')
+  const labels = results.length > 1 ? labelsOf(results) : ['']
+  const rows = results.map((result, index): Row => ({ label: labels[index] as string, result }))
+  const verdicts = rows.map(({ label, result: { verdict } }) =>
+    wrapAnsi(label === '' ? verdict : `${label}: ${verdict}`, style.width, { hard: true }),
+  )
+  const table = columnsTable(columnsOf(results, style), rows, style.width)
+  return [...verdicts, '', 'Validation loss, nats per token', ...table].join('\n')
 }

@@ -3,10 +3,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ArrowResult } from '../arrow/types.js'
 import { AotError } from '../errors.js'
-import { comparisonFile, findRuns } from './find_runs.js'
-
-/** The files that results are made of. */
-const watched = ['metrics.jsonl', 'valid_windows.jsonl', 'config.json']
+import { comparisonFile, findRuns, runFiles } from './find_runs.js'
 
 /** Two looks at the folders with the same stamp found the same files. Never throws: a folder that has gone is a change too. */
 export function stampOf(paths: readonly string[]): string {
@@ -14,7 +11,9 @@ export function stampOf(paths: readonly string[]): string {
     const { comparisons, runs } = findRuns(paths)
     const files = [
       ...comparisons.map(({ folder }) => join(folder, comparisonFile)),
-      ...[...runs, ...comparisons.flatMap(({ runs }) => runs)].flatMap((run) => watched.map((name) => join(run, name))),
+      ...[...runs, ...comparisons.flatMap(({ runs }) => runs)].flatMap((run) =>
+        runFiles.map((name) => join(run, name)),
+      ),
     ]
     return files
       .map((file) => {
