@@ -1,17 +1,19 @@
 /** In what several comparisons differ: the keys of their grid, and what is known of their models and data. */
 import { basename } from 'node:path'
 import type { ArrowResult } from '../arrow/types.js'
-import { formatCount } from '../logging/amounts.js'
 
 export type Value = string | number | boolean | null
 
 export interface Dimension {
   /** As in the config or the grid. */
   key: string
-  /** Of an axis. */
-  label: string
+  /** What it is, in words. */
+  title: string
   value(result: ArrowResult): Value
+  /** The value alone, as in a table. */
   write(value: Value): string
+  /** The value where its key is not seen. */
+  named(value: Value): string
 }
 
 const last = (key: string) => key.slice(key.lastIndexOf('.') + 1)
@@ -28,17 +30,19 @@ const own: (Dimension & { alias: string })[] = [
   {
     key: 'attn_length',
     alias: 'attn_length',
-    label: 'context length, tokens',
+    title: 'context length',
     value: ({ model }) => model.attn_length,
     write: written,
+    named: (value) => `${written(value)} tokens`,
   },
-  { key: 'model', alias: 'model', label: 'model', value: ({ model }) => model.kind, write: written },
+  { key: 'model', alias: 'model', title: 'model', value: ({ model }) => model.kind, write: written, named: written },
   {
     key: 'data',
     alias: 'dataset_folder',
-    label: 'data',
+    title: 'data',
     value: ({ data }) => data.path,
     write: (value) => dataName(written(value)),
+    named: (value) => dataName(written(value)),
   },
 ]
 
@@ -50,7 +54,10 @@ export function dimensionsOf(results: readonly ArrowResult[]): Dimension[] {
   const keys = [...new Set(results.flatMap(({ cell }) => Object.keys(cell)))]
   const rest = keys
     .filter((key) => !own.some(({ alias }) => last(key) === alias))
-    .map((key): Dimension => ({ key, label: last(key), value: ({ cell }) => cell[key] ?? null, write: written }))
+    .map((key): Dimension => {
+      const named = (value: Value) => `${last(key)} ${written(value)}`
+      return { key, title: last(key), value: ({ cell }) => cell[key] ?? null, write: written, named }
+    })
   return [...own, ...rest].filter((dimension) => differs(results, dimension))
 }
 
@@ -58,9 +65,7 @@ export function dimensionsOf(results: readonly ArrowResult[]): Dimension[] {
 export function labelsOf(results: readonly ArrowResult[]): string[] {
   const dimensions = dimensionsOf(results)
   const names = results.map((result) => {
-    const parts = dimensions.map(({ key, value, write }) =>
-      key === 'model' || key === 'data' ? write(value(result)) : `${last(key)} ${write(value(result))}`,
-    )
+    const parts = dimensions.map(({ value, named }) => named(value(result)))
     return parts.length > 0 ? parts.join(', ') : result.name
   })
   const isTwice = (name: string) => names.filter((other) => other === name).length > 1
@@ -72,8 +77,6 @@ export function labelsOf(results: readonly ArrowResult[]): string[] {
     return isTold ? full : `${full} (${same})`
   })
 }
-
-export const writeParameters = (parameters: number) => formatCount(parameters)
 
 /** Whether the values can be an axis. */
 export const isNumeric = (results: readonly ArrowResult[], { value }: Dimension): boolean =>

@@ -1,5 +1,5 @@
 /** A chart on the page: drawn for wide and for narrow screens, with its figures as a table. */
-import { type Chart, widths } from './charts/draw.js'
+import { type Chart, framed, widths } from './charts/draw.js'
 import { Html, html } from './html.js'
 import { tableHtml } from './tables.js'
 
@@ -7,7 +7,7 @@ import { tableHtml } from './tables.js'
 export function figureHtml(chart: Chart, prefix: string): Html {
   const id = `${prefix}-${chart.name}`
   const drawn = (size: keyof typeof widths) =>
-    html`<div class="${size}">${new Html(chart.draw(widths[size]).svg.replaceAll(`"${chart.name}-`, `"${id}-`).replaceAll(`(#${chart.name}-`, `(#${id}-`))}</div>`
+    html`<div class="${size}">${new Html(framed(chart, chart.draw(widths[size], id)))}</div>`
   return html`<figure id="${id}"><h3>${chart.title}</h3>
 ${drawn('wide')}${drawn('narrow')}
 <figcaption class="notes">${chart.notes.join(' ')}</figcaption>

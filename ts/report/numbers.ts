@@ -7,10 +7,10 @@ const unknown = '–'
 
 const isKnown = (value: Figure): value is number => typeof value === 'number' && Number.isFinite(value)
 
-/** At least `least` digits after the point, more when less than two others than zero would be left. */
+/** `least` digits after the point, more when there would be nothing but zeros. */
 function fixed(value: number, least: number): string {
   const size = Math.abs(value)
-  const digits = size === 0 || size >= 1 ? least : Math.min(9, Math.max(least, 1 - Math.floor(Math.log10(size))))
+  const digits = size === 0 || size >= 1 ? least : Math.min(12, Math.max(least, -Math.floor(Math.log10(size))))
   const text = size.toFixed(digits)
   return value < 0 && Number(text) !== 0 ? `−${text}` : text
 }
@@ -45,4 +45,10 @@ export function describeInterval({ level, over, blocks }: Interval): string {
 export function tick(value: number): string {
   const text = String(Number(Math.abs(value).toPrecision(6)))
   return value < 0 ? `−${text}` : text
+}
+
+/** `250`, `1.5k`, `20M`: counts along an axis. */
+export function shortCount(count: number): string {
+  const power = [1e9, 1e6, 1e3].find((unit) => count >= unit) ?? 1
+  return `${tick(count / power)}${{ 1: '', 1e3: 'k', 1e6: 'M', 1e9: 'G' }[power]}`
 }

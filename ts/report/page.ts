@@ -23,7 +23,7 @@ function tables(results: readonly ArrowResult[]): Html {
   return html`<section aria-labelledby="figures"><h2 id="figures">All figures</h2>
 <p class="notes">Losses and differences in nats per token; “from” and “to” are the ends of the interval. Copies hold every digit as CSV, and what is seen as Markdown.</p>
 ${copiedTable(comparisonTable(results), { id: 'summary', label: 'All comparisons' })}
-<h3 class="later">By seed</h3>
+<h3>By seed</h3>
 ${copiedTable(seeds, { id: 'seeds', label: 'Losses of each seed' })}</section>\n`
 }
 
@@ -35,7 +35,7 @@ export function reportBody(results: readonly ArrowResult[]): string {
     return html`${verdictHtml(only)}${resultHtml(only, 'r1')}${tables(results)}`.markup
   }
   const charts = gridCharts(results)
-  const keys = dimensionsOf(results).map(({ label }) => label)
+  const keys = dimensionsOf(results).map(({ title }) => title)
   return html`${overviewHtml(results)}
 <section aria-labelledby="across"><h2 id="across">${keys.length > 0 ? `By ${keys.join(' and ')}` : 'Side by side'}</h2>
 <div class="charts">${charts.map((chart) => figureHtml(chart, 'all'))}</div></section>

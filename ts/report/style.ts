@@ -10,7 +10,8 @@ header,main,footer{max-width:1500px;margin:0 auto;padding:0 clamp(1rem,4vw,3rem)
 header{padding-top:1.4rem}
 h1{font-size:1.15rem;font-weight:600;margin:0;overflow-wrap:anywhere}
 h2{font-size:1.5rem;line-height:1.25;margin:3rem 0 .8rem;overflow-wrap:anywhere}
-h3{font-size:1.05rem;margin:0 0 .35rem}
+h3{font-size:1.05rem;margin:2rem 0 .35rem}
+figure h3{margin-top:0}
 p{margin:.4rem 0;max-width:75ch}
 code,pre,textarea{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.85rem}
 code{overflow-wrap:anywhere}
@@ -37,12 +38,12 @@ a{color:var(--fw)}
 .facts dd small{display:block;font-weight:400;font-size:.78rem}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,560px),1fr));gap:2.4rem 3rem;margin:1.4rem 0}
 figure{margin:0;min-width:0}
-.chart{display:block;width:100%;height:auto;max-width:760px;overflow:visible}
-.chart text{white-space:pre}
-.chart.narrow,.narrow .chart{display:none}
+.chart{display:block;width:100%;height:auto;max-width:780px;overflow:visible}
+.chart text,.chart tspan{white-space:pre}
 .narrow{display:none}
-@media (max-width:560px){.wide{display:none}.narrow{display:block}.narrow .chart{display:block}}
+@media (max-width:560px){.wide{display:none}.narrow{display:block}}
 .notes{margin:.5rem 0 0;max-width:70ch}
+@media (min-width:1240px){#r1-tokens,figure[id$="-tokens"]{grid-row:span 2}}
 details{margin:.5rem 0}
 summary{cursor:pointer;font-size:.9rem;padding:.15rem 0}
 details.result{border-top:1px solid var(--grid);margin:0;padding:.4rem 0}

@@ -71,13 +71,13 @@ export function comparisonTable(results: readonly ArrowResult[]): Table {
       'BW/FW − 1',
       'ratio',
       ({ result }) => result.ratio,
-      (value) => percent(value),
+      (value) => percent(value, 3),
     ),
     figures(
       'over the mean',
       'relative',
       ({ result }) => result.relative,
-      (value) => percent(value),
+      (value) => percent(value, 3),
     ),
     figures(
       'bits per byte',
@@ -213,13 +213,13 @@ export function directionsTable({
         'this/FW − 1',
         'ratio',
         ({ beside }) => beside?.ratio,
-        (value) => percent(value),
+        (value) => percent(value, 3),
       ),
       figures(
         'over the mean',
         'relative',
         ({ beside }) => beside?.relative,
-        (value) => percent(value),
+        (value) => percent(value, 3),
       ),
       figures(
         'bits per byte',

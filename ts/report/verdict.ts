@@ -40,8 +40,8 @@ ${signHtml(result)}
 ${fact('forward', plain(result.fw), result.fw, 'nats per token')}
 ${fact('backward', plain(result.bw), result.bw, 'nats per token')}
 ${fact('BW − FW', signed(result.difference), result.difference, interval === null ? 'no interval' : range(interval))}
-${fact('BW/FW − 1', percent(result.ratio), result.ratio)}
-${fact('over the mean', percent(result.relative), result.relative)}
+${fact('BW/FW − 1', percent(result.ratio, 3), result.ratio)}
+${fact('over the mean', percent(result.relative, 3), result.relative)}
 ${fact('bits per byte', signed(bits?.difference), bits?.difference, bits === null ? 'no tokenizer' : `${plain(bits.fw)} → ${plain(bits.bw)}`)}
 ${fact('spread of the seeds', plain(result.seed_spread), result.seed_spread, formatNumberOf(result.seeds.length, 'seed'))}
 </dl>

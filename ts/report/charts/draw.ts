@@ -1,7 +1,7 @@
 /** Charts are drawn here: Plot on a DOM of our own, one SVG for each width, the same bytes for the same figures. */
 import * as Plot from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
-import { printable } from '../html.js'
+import { escapeHtml } from '../html.js'
 import type { Table } from '../tables.js'
 
 /** Widths a chart is drawn for, in pixels; a page shows the one that fits. */
@@ -17,12 +17,13 @@ export interface Chart {
   description: string
   /** What the reader must know of it. */
   notes: string[]
-  draw(width: number): Drawing
+  /** `id` begins the ids in the drawing. */
+  draw(width: number, id: string): Drawing
   /** The same figures, exact. */
   table: Table
 }
 
-/** An SVG with colours as CSS variables and the font of what is around it. */
+/** SVG elements with colours as CSS variables and the font of what is around them. */
 export interface Drawing {
   svg: string
   width: number
@@ -32,26 +33,32 @@ export interface Drawing {
 /** Room that a text takes, in pixels: that of a wide font. */
 export const textWidth = (text: string) => Math.ceil([...text].length * fontSize * 0.62)
 
-/** Draws it; `name` makes the ids of the drawing differ from those of others on a page. */
-export function draw(chart: Pick<Chart, 'name' | 'title' | 'description'>, options: Plot.PlotOptions): Drawing {
+/** One plot; `name` makes the ids in it differ from those of others on a page. */
+export function draw(name: string, options: Plot.PlotOptions & { width: number; height: number }): Drawing {
   const { document } = parseHTML('<!doctype html><html><body></body></html>')
-  const svg = Plot.plot({ ...options, document: document as never, className: 'chart' }) as unknown as Element
+  const svg = Plot.plot({ ...options, document: document as never, className: 'plot' }) as unknown as Element
   svg.querySelector('style')?.remove()
-  for (const name of ['font-family', 'font-size', 'fill', 'text-anchor']) svg.removeAttribute(name)
-  const attributes = {
-    xmlns: 'http://www.w3.org/2000/svg',
-    role: 'img',
-    'aria-label': printable(`${chart.title}. ${chart.description}`),
-    'font-size': String(fontSize),
-    'text-anchor': 'middle',
-    fill: 'currentColor',
-  }
-  for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value)
+  for (const attribute of ['font-family', 'font-size', 'fill', 'text-anchor']) svg.removeAttribute(attribute)
+  const { width, height } = options
+  return { svg: withOwnIds(svg.outerHTML, `${name}-${width}`), width, height }
+}
+
+/** Drawings in one, each at its place. */
+export function placed(parts: readonly { drawing: Drawing; x: number; y: number }[]): Drawing {
   return {
-    svg: withOwnIds(svg.outerHTML, `${chart.name}-${options.width}`),
-    width: options.width as number,
-    height: options.height as number,
+    svg: parts.map(({ drawing, x, y }) => `<g transform="translate(${x},${y})">${drawing.svg}</g>`).join('\n'),
+    width: Math.max(...parts.map(({ drawing, x }) => x + drawing.width)),
+    height: Math.max(...parts.map(({ drawing, y }) => y + drawing.height)),
   }
+}
+
+/** A picture of its own on a page, with its name for those who do not see it. */
+export function framed(
+  { title, description }: Pick<Chart, 'title' | 'description'>,
+  { svg, width, height }: Drawing,
+): string {
+  const label = escapeHtml(`${title}. ${description}`)
+  return `<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" aria-label="${label}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-size="${fontSize}" text-anchor="middle" fill="currentColor">${svg}</svg>`
 }
 
 /** Plot numbers its clips over the whole process. */

@@ -1,7 +1,7 @@
 /** Several comparisons in one chart: the arrow against what they differ in. */
 import type { ArrowResult } from '../../arrow/types.js'
-import { type Dimension, dataName, dimensionsOf, isNumeric, labelsOf, writeParameters } from '../dimensions.js'
-import { tick } from '../numbers.js'
+import { type Dimension, dataName, dimensionsOf, isNumeric, labelsOf } from '../dimensions.js'
+import { shortCount, tick } from '../numbers.js'
 import { colour, lookOf } from '../palette.js'
 import { type PaperValue, paperContexts, paperLanguageOf, paperLanguages, paperSizes } from '../paper.js'
 import { comparisonTable } from '../summary.js'
@@ -33,7 +33,7 @@ function notesOf(results: readonly ArrowResult[], reference: string | null, appr
 function groups(results: readonly ArrowResult[], others: readonly Dimension[]): [label: string, ArrowResult[]][] {
   const found = new Map<string, ArrowResult[]>()
   for (const result of results) {
-    const label = others.map(({ value, write }) => write(value(result))).join(', ')
+    const label = others.map(({ value, named }) => named(value(result))).join(', ')
     const group = found.get(label)
     if (group === undefined) found.set(label, [result])
     else group.push(result)
@@ -75,7 +75,7 @@ function lineChart(
     series: [...paper, ...series],
     x: { label: `${axis.label} →`, scale: axis.scale, format: axis.format, ...(axis.ticks && { ticks: axis.ticks }) },
     y: { label: `↑ ${unit}`, zero: true },
-    height: 360,
+    height: { wide: 360, narrow: 300 },
   }
   const reference = references.length === 0 ? null : "the paper's models"
   const approximate = references.some(({ points }) => points.some((point) => point.approximate))
@@ -84,7 +84,7 @@ function lineChart(
   return {
     ...about,
     notes: [...notesOf(results, reference, approximate), ...tooMany],
-    draw: (width) => drawLines(about, lines, width),
+    draw: (width, id) => drawLines(id, lines, width),
     table: comparisonTable(results),
   }
 }
@@ -126,6 +126,15 @@ function contextChart(results: readonly ArrowResult[], dimensions: readonly Dime
   ]
 }
 
+/** 1, 2 and 5 times powers of ten that the sizes reach; the powers alone where those are many. */
+function decades(...values: (readonly number[])[]): number[] {
+  const all = values.flat()
+  const [low, high] = [Math.min(...all), Math.max(...all)]
+  const powers = Array.from({ length: 14 }, (_, power) => 10 ** power)
+  const fine = powers.flatMap((power) => [power, 2 * power, 5 * power]).filter((value) => value >= low && value <= high)
+  return fine.length > 5 ? fine.filter((value) => Number.isInteger(Math.log10(value))) : fine
+}
+
 /** Whether models of one context length differ in size: length itself changes the number of position embeddings. */
 function sizesDiffer(results: readonly ArrowResult[]): boolean {
   return results.some((one) =>
@@ -149,7 +158,11 @@ function sizeChart(results: readonly ArrowResult[], dimensions: readonly Dimensi
     label: 'parameters',
     scale: 'log',
     value: ({ model }) => model.parameters as number,
-    format: writeParameters,
+    format: shortCount,
+    ticks: decades(
+      known.map(({ model }) => model.parameters as number),
+      references.flatMap(({ points }) => points.map(({ x }) => x)),
+    ),
   }
   const about = {
     name: 'size',
@@ -168,7 +181,7 @@ function rowChart(
   reference: string | null,
   table: Table = comparisonTable(results),
 ): Chart {
-  return { ...about, notes: notesOf(results, reference, true), draw: (width) => drawRows(about, rows, width), table }
+  return { ...about, notes: notesOf(results, reference, true), draw: (width, id) => drawRows(id, rows, width), table }
 }
 
 /** Results by row, and by what else they are when a row has several. */
@@ -222,8 +235,8 @@ function keyChart(results: readonly ArrowResult[], dimension: Dimension, dimensi
   const others = dimensions.filter((other) => other !== dimension)
   const about = {
     name: `by-${dimension.key.replace(/[^A-Za-z0-9]+/g, '-')}`,
-    title: `The arrow against ${dimension.label}`,
-    description: `BW/FW − 1 in percent against ${dimension.label}.`,
+    title: `The arrow against ${dimension.title}`,
+    description: `BW/FW − 1 in percent against ${dimension.title}.`,
   }
   if (!isNumeric(results, dimension)) {
     const row = (result: ArrowResult) => dimension.write(dimension.value(result))
@@ -238,7 +251,7 @@ function keyChart(results: readonly ArrowResult[], dimension: Dimension, dimensi
   const values = results.map((result) => dimension.value(result) as number)
   const isLog = Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) >= 20
   const axis: Axis = {
-    label: dimension.label,
+    label: dimension.title,
     scale: isLog ? 'log' : 'linear',
     value: (result) => dimension.value(result) as number,
     format: tick,

@@ -2,7 +2,7 @@
 import * as Plot from '@observablehq/plot'
 import { tick } from '../numbers.js'
 import { colour, type Look } from '../palette.js'
-import { type Chart, type Drawing, draw, spread, textWidth, widths } from './draw.js'
+import { type Drawing, draw, spread, textWidth, widths } from './draw.js'
 
 export interface Point {
   x: number
@@ -36,9 +36,10 @@ export interface Lines {
   }
   /** Levels with a name. */
   levels?: { y: number; label: string }[]
-  height?: number
+  height?: { wide: number; narrow: number }
 }
 
+const defaultHeight = { wide: 340, narrow: 260 }
 const margins = { top: 30, bottom: 42, left: 58 }
 const labelGap = 16
 
@@ -128,9 +129,9 @@ function endLabels(labelled: Series[], domain: [number, number], height: number)
 /** More lines than labels would fit beside have none; the notes of the chart say so. */
 export const mostLabels = (height: number) => Math.floor((height - margins.top - margins.bottom) / labelGap)
 
-export function drawLines(chart: Pick<Chart, 'name' | 'title' | 'description'>, lines: Lines, width: number): Drawing {
+export function drawLines(name: string, lines: Lines, width: number): Drawing {
   const narrow = width < (widths.wide + widths.narrow) / 2
-  const height = lines.height ?? (narrow ? 260 : 320)
+  const height = (lines.height ?? defaultHeight)[narrow ? 'narrow' : 'wide']
   const [domain, xs] = [yDomain(lines), xDomain(lines)]
   const named = lines.series.filter(({ faint, label, points }) => !faint && label !== '' && points.length > 0)
   const labelled = named.length > mostLabels(height) ? [] : named
@@ -138,7 +139,7 @@ export function drawLines(chart: Pick<Chart, 'name' | 'title' | 'description'>, 
   const right = 14 + Math.max(0, ...labelled.map(({ label }) => textWidth(label)))
   const log = x.scale === 'linear' ? {} : { type: 'log' as const, base: x.scale === 'log2' ? 2 : 10 }
   const format = x.format ?? tick
-  return draw(chart, {
+  return draw(name, {
     width,
     height,
     marginTop: margins.top,
@@ -165,7 +166,13 @@ export function drawLines(chart: Pick<Chart, 'name' | 'title' | 'description'>, 
         dy: -18,
         fontWeight: 600,
       }),
-      Plot.text([x.label], { frameAnchor: 'bottom-right', textAnchor: 'end', dy: 36, fontWeight: 600 }),
+      Plot.text([x.label], {
+        frameAnchor: 'bottom-right',
+        textAnchor: 'end',
+        dx: narrow ? right - 2 : 0,
+        dy: 36,
+        fontWeight: 600,
+      }),
       Plot.ruleY([domain[0]], { stroke: colour('muted') }),
       ...(y.zero && domain[0] < 0 ? [Plot.ruleY([0], { stroke: colour('ink'), strokeWidth: 1.25 })] : []),
       ...levels.flatMap((level) => [

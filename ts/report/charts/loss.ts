@@ -1,7 +1,6 @@
 /** Losses through training: each direction, the mean over its seeds and the band between them. */
 import type { ArrowResult, DirectionName, RunCurve } from '../../arrow/types.js'
-import { formatCount } from '../../logging/amounts.js'
-import { plain } from '../numbers.js'
+import { plain, shortCount } from '../numbers.js'
 import { directionLook } from '../palette.js'
 import { type ColumnOf, figures, tableOf } from '../tables.js'
 import type { Chart } from './draw.js'
@@ -103,8 +102,9 @@ export function lossLines(result: ArrowResult): { lines: Lines; notes: string[] 
   return {
     lines: {
       series: series.filter(({ points }) => points.length > 0),
-      x: { label: 'minibatches →', scale: 'linear', format: formatCount },
+      x: { label: 'minibatches →', scale: 'linear', format: shortCount },
       y: { label: '↑ loss, nats per token', zero: false, ...(top !== undefined && { top }) },
+      height: { wide: 410, narrow: 280 },
       ...(known !== null && { levels: [{ y: known.floor, label: 'entropy floor' }] }),
     },
     notes: notes.filter((note) => note !== ''),
@@ -121,5 +121,5 @@ export function lossChart(result: ArrowResult): Chart | null {
     title: 'Loss through training',
     description: `Loss in nats per token against minibatches, for each direction. Last validation: ${ends.join(', ')}.`,
   }
-  return { ...chart, notes, draw: (width) => drawLines(chart, lines, width), table: lossTable(result) }
+  return { ...chart, notes, draw: (width, id) => drawLines(id, lines, width), table: lossTable(result) }
 }

@@ -137,10 +137,10 @@ function chartsOf(sequence: Sequence, titles: [loss: string, difference: string]
     description: `Backward minus forward, nats per token, against ${sequence.what}, with zero as a line.`,
   }
   return [
-    { ...loss, notes, draw: (width: number) => drawLines(loss, lines, width), table },
+    { ...loss, notes, draw: (width: number, id: string) => drawLines(id, lines, width), table },
     ...(difference.points.length === 0
       ? []
-      : [{ ...second, notes, draw: (width: number) => drawLines(second, differences, width), table }]),
+      : [{ ...second, notes, draw: (width: number, id: string) => drawLines(id, differences, width), table }]),
   ]
 }
 
@@ -154,7 +154,7 @@ export function positionCharts({ directions, by_position: by }: ArrowResult): Ch
   const sequence: Sequence = {
     name: 'position',
     what: 'position',
-    axis: 'position in the order of training →',
+    axis: 'position in order of training →',
     curves,
     log: length > 48,
     notes: ['At position 1 a model has seen nothing; at each further one a token more, from its own side.'],
@@ -173,7 +173,7 @@ export function placeCharts({ sources, directions }: ArrowResult): Chart[] {
   const sequence: Sequence = {
     name: 'place',
     what: 'place',
-    axis: 'place in the window, in reading order →',
+    axis: 'place in the window, reading order →',
     curves: [curve('forward', sources.fw_by_place), curve('backward', sources.bw_by_place)],
     log: false,
     notes: ['Forward has little context on the left of a window, backward on the right.'],

@@ -3,7 +3,7 @@ import * as Plot from '@observablehq/plot'
 import { shortened } from '../../queue/lines.js'
 import { percent, tick } from '../numbers.js'
 import { colour, type Look } from '../palette.js'
-import { type Chart, type Drawing, draw, textWidth, widths } from './draw.js'
+import { type Drawing, draw, textWidth, widths } from './draw.js'
 
 export interface RowPoint {
   row: string
@@ -27,11 +27,7 @@ export interface Rows {
 
 const rowHeight = 26
 
-export function drawRows(
-  chart: Pick<Chart, 'name' | 'title' | 'description'>,
-  { rows, points, references, label }: Rows,
-  width: number,
-): Drawing {
+export function drawRows(name: string, { rows, points, references, label }: Rows, width: number): Drawing {
   const narrow = width < (widths.wide + widths.narrow) / 2
   const most = narrow ? 14 : 34
   const shown = (row: string) => shortened(row, most)
@@ -43,7 +39,7 @@ export function drawRows(
     return { row, text: own.length === 1 ? percent((own[0]?.x as number) / 100) : '' }
   })
   const place = { x: 'x', y: 'row' } as const
-  return draw(chart, {
+  return draw(name, {
     width,
     height: 72 + rows.length * rowHeight,
     marginTop: 28,

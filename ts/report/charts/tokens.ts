@@ -13,11 +13,7 @@ const rowHeight = 22
 
 const name = ({ id, text }: TokenSource) => (text === null ? `#${id}` : visibleToken(text, 14))
 
-function drawTokens(
-  chart: Pick<Chart, 'name' | 'title' | 'description'>,
-  tokens: readonly TokenSource[],
-  width: number,
-): Drawing {
+function drawTokens(chartName: string, tokens: readonly TokenSource[], width: number): Drawing {
   const narrow = width < (widths.wide + widths.narrow) / 2
   // Thousandths of a nat: shares are small.
   const rows = tokens.map((token) => ({ ...token, key: String(token.id), share: token.share * 1000 }))
@@ -29,7 +25,7 @@ function drawTokens(
   const room = ((high - low || 1) * Math.max(0, ...rows.map((row) => textWidth(said(row)) + 8))) / (width - 130)
   const scale = 1 / (1 - (2 * room) / ((high - low || 1) + 2 * room) || 1)
   const text = { y: 'key', x: 'share', fill: colour('ink'), text: said } as const
-  return draw(chart, {
+  return draw(chartName, {
     width,
     height: 64 + rows.length * rowHeight,
     marginTop: 28,
@@ -126,7 +122,7 @@ export function tokenChart({ sources }: ArrowResult): Chart | null {
   const notes = [
     `Right: easier forward; left: easier backward. Over ${windows.toLocaleString('en-US')} validation windows; over all tokens the shares add up to the difference.`,
   ]
-  return { ...chart, notes, draw: (width) => drawTokens(chart, drawn, width), table: withVisible(table) }
+  return { ...chart, notes, draw: (width, id) => drawTokens(id, drawn, width), table: withVisible(table) }
 }
 
 /** Tokens as they are seen, exact in the CSV. */

@@ -1,10 +1,9 @@
 /** The arrow through training: how much harder backward is at each validation. */
 import type { ArrowPoint, ArrowResult, Interval } from '../../arrow/types.js'
-import { formatCount } from '../../logging/amounts.js'
-import { describeInterval, percent, plain, signed } from '../numbers.js'
+import { describeInterval, percent, plain, shortCount, signed } from '../numbers.js'
 import { colour } from '../palette.js'
 import { figures, tableOf } from '../tables.js'
-import type { Chart } from './draw.js'
+import { type Chart, type Drawing, placed } from './draw.js'
 import { drawLines, type Lines } from './lines.js'
 import { formatStep } from './loss.js'
 
@@ -68,39 +67,39 @@ export function trainingLines({ training }: ArrowResult, unit: 'percent' | 'nats
   }))
   return {
     series: [{ label: '', colour: colour('c4'), symbol: 'diamond', points, spread: 'band', dots: true }],
-    x: { label: 'minibatches →', scale: 'linear', format: formatCount },
+    x: { label: 'minibatches →', scale: 'linear', format: shortCount },
     y: { label: unit === 'percent' ? '↑ BW/FW − 1, %' : '↑ BW − FW, nats per token', zero: true },
   }
 }
 
-/** In percent and in nats; none before the first validation that all runs have made. */
-export function trainingCharts(result: ArrowResult): Chart[] {
+/** In percent and in nats, one above the other; null before the first validation that all runs have made. */
+export function trainingChart(result: ArrowResult): Chart | null {
   const { training } = result
   const last = training[training.length - 1]
-  if (last === undefined) return []
+  if (last === undefined) return null
   const interval = training.find((point) => point.interval !== null)?.interval ?? null
-  const band = interval === null ? [] : [`Band: ${describeInterval(interval)}.`]
-  const above = 'Above zero: backward is harder.'
-  const description = (what: string, value: string) =>
-    `${what} against minibatches, with zero as a line; ${value} at the last validation.`
-  const charts = [
-    {
-      unit: 'percent' as const,
-      name: 'arrow-percent',
-      title: 'The arrow through training, %',
-      description: description('BW/FW − 1 in percent', percent(last.ratio)),
-      notes: [above, ...band, ...(interval === null ? [] : [ratioNote])],
+  const panels = (['percent', 'nats'] as const).map((unit) => ({
+    ...trainingLines(result, unit),
+    height: { wide: 205, narrow: 190 },
+  }))
+  return {
+    name: 'arrow',
+    title: 'The arrow through training',
+    description: `BW/FW − 1 in percent, and BW − FW in nats per token, against minibatches, with zero as a line. At the last validation: ${percent(last.ratio)}, ${signed(last.difference)} nats.`,
+    notes: [
+      'Above zero backward is harder.',
+      ...(interval === null ? [] : [`Band: ${describeInterval(interval)}. ${ratioNote}`]),
+    ],
+    draw(width, id) {
+      const [upper, lower] = panels.map((lines, index) => drawLines(`${id}-${index}`, lines, width)) as [
+        Drawing,
+        Drawing,
+      ]
+      return placed([
+        { drawing: upper, x: 0, y: 0 },
+        { drawing: lower, x: 0, y: upper.height },
+      ])
     },
-    {
-      unit: 'nats' as const,
-      name: 'arrow-nats',
-      title: 'The arrow through training, nats',
-      description: description('BW − FW in nats per token', signed(last.difference)),
-      notes: [above, ...band],
-    },
-  ]
-  return charts.map(({ unit, ...chart }) => {
-    const lines = trainingLines(result, unit)
-    return { ...chart, draw: (width: number) => drawLines(chart, lines, width), table: table(training) }
-  })
+    table: table(training),
+  }
 }
