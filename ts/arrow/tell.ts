@@ -1,4 +1,5 @@
 /** The end of a comparison: its files are written, and a person is told. */
+import { ioError, makeFolder } from '../checkpoints/durable.js'
 import { summaryText } from '../report/summary_text.js'
 import { writeReport } from '../report/write.js'
 import { writeComparison } from './comparison.js'
@@ -6,6 +7,9 @@ import type { ArrowResult } from './types.js'
 
 /** Writes arrow.json, the report and its pictures; gives the text that says what came out and where it is. */
 export async function tellResults(folder: string, title: string, results: ArrowResult[]): Promise<string> {
+  await makeFolder(folder).catch((error) => {
+    throw ioError('make the folder', folder, error)
+  })
   await writeComparison(folder, results)
   const { html, pictures } = await writeReport(folder, results, { title })
   const [picture] = pictures

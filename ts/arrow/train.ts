@@ -121,7 +121,8 @@ async function trainQueued(plan: ArrowPlan, runs: PlannedRun[], options: TrainAr
     })
     const item = await queueItem(candidates, places, { shared: [], ...plain })
     const cell = plan.cells.find(({ seeds }) => seeds.flat().includes(run)) as PlannedCell
-    items.push({ ...item, name: plan.cells.length > 1 ? `${cell.name} ${item.name}` : item.name })
+    const values = Object.values(cell.cell.values)
+    items.push({ ...item, name: [...(values.length > 0 ? [values.join()] : []), item.name].join(' ') })
   }
   const queue = new Queue({ items, places, freeMemory: () => freeMemory(devices), stream: process.stderr })
   const live = liveOf(plan.cells, (line) => queue.log(line))

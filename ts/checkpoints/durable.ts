@@ -69,9 +69,9 @@ export function syncPath(path: string): Promise<void> {
 }
 
 /** Writes a new file and flushes it; its name is made lasting by syncPath(folder). */
-export function writeAndSync(path: string, text: string): Promise<void> {
+export function writeAndSync(path: string, content: string | Uint8Array): Promise<void> {
   return withOpen(path, 'w', 'write', async (file) => {
-    await file.writeFile(text)
+    await file.writeFile(content)
     await file.sync()
   })
 }
@@ -86,11 +86,11 @@ export async function renameAndSync(from: string, to: string): Promise<void> {
   await syncPath(dirname(to))
 }
 
-/** Replaces a file by one with this text: whoever reads it, or finds it after a crash, sees the old one or the new. */
-export async function replaceFile(path: string, text: string): Promise<void> {
+/** Replaces a file by one with this content: whoever reads it, or finds it after a crash, sees the old one or the new. */
+export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.tmp`
   try {
-    await writeAndSync(temporary, text)
+    await writeAndSync(temporary, content)
     await renameAndSync(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {})

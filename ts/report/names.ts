@@ -1,0 +1,45 @@
+/** What comparisons are called whose runs are all there is: by their folders. */
+import { basename, dirname, resolve } from 'node:path'
+import type { RunRecord } from '../arrow/read_run.js'
+import type { ArrowResult } from '../arrow/types.js'
+
+type Named = Pick<RunRecord, 'folder' | 'config'>
+
+/** As aot-arrow calls its runs: the folder above is the comparison, or the cell of its grid. */
+const ofComparison = /^seed-\d+-./
+
+/** Of the runs of a comparison: the folder that aot-arrow gave it, else what the names of the runs begin with. */
+export function nameOf(runs: readonly Pick<Named, 'folder'>[]): string {
+  const names = runs.map(({ folder }) => basename(resolve(folder)))
+  const [first = ''] = names
+  if (names.every((name) => ofComparison.test(name))) return aboveOf(runs)
+  let length = first.length
+  while (!names.every((name) => name.startsWith(first.slice(0, length)))) length--
+  // en-forward and en-backward are en.
+  const common = first.slice(0, length).replace(/[^\p{L}\p{N})]+$/u, '')
+  return common === '' ? aboveOf(runs) : common
+}
+
+function aboveOf([first]: readonly Pick<Named, 'folder'>[]): string {
+  return basename(dirname(resolve(first?.folder ?? '')))
+}
+
+/** A value as it stands in the name of a cell's folder. */
+const inFolderName = (value: unknown) => String(value).replaceAll(/[^\w=,.+-]+/g, '-')
+
+/** What the cell's folder says of its runs, as `attn_length=16,model=gru`, with the values that their config has. */
+export function cellOf(runs: readonly Named[]): ArrowResult['cell'] {
+  const [first] = runs
+  if (first === undefined || !runs.every(({ folder }) => ofComparison.test(basename(folder)))) return {}
+  const { model_params, training_params, optim_params, ...top } = first.config
+  const config: Record<string, unknown> = { ...optim_params, ...training_params, ...model_params, ...top }
+  // A value may have commas of its own, as random_chunk(3,16).
+  const parts = aboveOf(runs).split(/,(?=\w+=)/)
+  const cell = parts.map((part): [string, ArrowResult['cell'][string]] | null => {
+    const [key, value] = [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]
+    const known = config[key]
+    const isValue = known === null || ['string', 'number', 'boolean'].includes(typeof known)
+    return isValue && inFolderName(known) === value ? [key, known as ArrowResult['cell'][string]] : null
+  })
+  return cell.includes(null) ? {} : Object.fromEntries(cell.flatMap((one) => (one === null ? [] : [one])))
+}
