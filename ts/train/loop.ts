@@ -278,6 +278,7 @@ export class TrainLoop {
       validated_step: this.validatedStep,
       metrics_bytes: sinks.bytes.metrics,
       samples_bytes: sinks.bytes.samples,
+      valid_windows_bytes: sinks.bytes.validWindows,
       plan,
       dataset: dataset.identity,
       fixed: fixedKeys(run),
