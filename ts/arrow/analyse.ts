@@ -3,7 +3,7 @@
  * broken off and taken up again gives the same, byte for byte.
  */
 import { packageVersion } from '../cli/version.js'
-import { intervalAt, mean, type SeedPair, validAt } from './losses.js'
+import { intervalAt, mean, pairsOf, type SeedPair, validAt } from './losses.js'
 import type { RunRecord, ValidRecord } from './read_run.js'
 import { spread } from './seeds.js'
 import type {
@@ -26,15 +26,6 @@ export interface AnalyseOptions {
   runs: readonly RunRecord[]
   sources: Sources | null
   known: KnownLanguage | null
-}
-
-function pairsOf(runs: readonly RunRecord[], first: DirectionName, second: DirectionName): SeedPair[] {
-  const pairs = runs.flatMap((one) => {
-    if (one.direction !== first) return []
-    const other = runs.find(({ direction, seed }) => direction === second && seed === one.seed)
-    return other === undefined ? [] : [{ seed: one.seed, first: one, second: other }]
-  })
-  return pairs.sort((a, b) => a.seed - b.seed)
 }
 
 /** Validations that all runs of the pairs have made, first to last. */

@@ -1,13 +1,23 @@
 /** Losses of two directions side by side, at one step, from what their runs wrote. */
 import type { RunRecord, ValidRecord } from './read_run.js'
 import { type SeedWindows, seedsInterval } from './seeds.js'
-import type { Interval } from './types.js'
+import type { DirectionName, Interval } from './types.js'
 
 /** Two runs of one seed: the first direction and the second. */
 export interface SeedPair {
   seed: number
   first: RunRecord
   second: RunRecord
+}
+
+/** The runs of both directions, by seed, as far as there are both. */
+export function pairsOf(runs: readonly RunRecord[], first: DirectionName, second: DirectionName): SeedPair[] {
+  const pairs = runs.flatMap((one) => {
+    if (one.direction !== first) return []
+    const other = runs.find(({ direction, seed }) => direction === second && seed === one.seed)
+    return other === undefined ? [] : [{ seed: one.seed, first: one, second: other }]
+  })
+  return pairs.sort((a, b) => a.seed - b.seed)
 }
 
 export function validAt({ valid }: RunRecord, step: number): ValidRecord | undefined {
