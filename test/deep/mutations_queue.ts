@@ -82,7 +82,7 @@ export const queue = [
     ),
   ),
   ...seldom(
-    inFile('ts/queue/command.ts', 'queue/real', [
+    inFile('ts/queue/items.ts', 'queue/real', [
       'runs of a queue do not share the cores',
       'if (threads !== undefined) words.push',
       'if (threads === 0) words.push',

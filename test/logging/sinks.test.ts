@@ -2,9 +2,8 @@ import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { AotError } from '../../ts/errors.js'
-import { MetricsJsonl } from '../../ts/logging/metrics_jsonl.js'
 import { openSinks } from '../../ts/logging/open.js'
-import { SamplesJsonl } from '../../ts/logging/samples_jsonl.js'
+import { noRecord, RecordFiles } from '../../ts/logging/record_files.js'
 import type { Sink } from '../../ts/logging/sink.js'
 import { Sinks } from '../../ts/logging/sinks.js'
 import { TrainProgress } from '../../ts/logging/train_progress.js'
@@ -39,11 +38,7 @@ async function train(folder: string, name: string, sinks: Sink[], settings: Sett
   return { run, result, lines: surroundings.lines }
 }
 
-/** The two files of lines, empty, in a folder. */
-function records(folder: string) {
-  const mark = { step: 0, bytes: 0 }
-  return { metrics: new MetricsJsonl(folder, mark), samples: new SamplesJsonl(folder, mark) }
-}
+const emptyRecord = (folder: string) => RecordFiles.open(folder, 0, noRecord)
 
 /** Without the first line, which names the run, and without what depends on the clock. */
 const timeless = (lines: string[]) => lines.slice(1).map((line) => line.replace(/, \S+ tokens\/s.*/, ''))
@@ -120,7 +115,7 @@ test('a sink that never ends what it is told holds nothing up but the end, and t
   const printed: string[] = []
   const closing = sinkThat([], { close: never })
   const sinks = new Sinks({
-    ...records(folder),
+    record: emptyRecord(folder),
     others: [closing],
     print: (line) => printed.push(line),
     closeSeconds: 0.02,
@@ -145,11 +140,11 @@ test('sinks learn how a run ended: finished, stopped or failed', async (t) => {
 
 test('a fault of the record itself ends the run, and no sink is told what the record does not have', async (t) => {
   const told: string[] = []
-  const { metrics, samples } = records(folderWithText(t))
-  metrics.train = () => {
+  const record = emptyRecord(folderWithText(t))
+  record.metrics.train = () => {
     throw new AotError('AOT_IO', 'cannot write metrics.jsonl: no space left on device')
   }
-  const sinks = new Sinks({ metrics, samples, others: [sinkThat(told)], print: () => {} })
+  const sinks = new Sinks({ record, others: [sinkThat(told)], print: () => {} })
   const place = { step: 4, epochs: 1, ksamples: 1 }
   const run = sinks.during(0, async () => {
     sinks.train(place, { loss: 1, lr: 1, gradNorm: 1, tokensPerSecond: 1 })
@@ -178,15 +173,15 @@ test('a terminal that is gone does not end the run', async (t) => {
 test('the config says which sinks there are', async (t) => {
   const folder = temporaryFolder(t)
   const progress = new TrainProgress({ start: 0, total: 1, tokensPerStep: 1, print: () => {}, terminal: null })
-  const bytes = { metrics: 0, samples: 0 }
+  const files = ['metrics.jsonl', 'samples.jsonl', 'valid_windows.jsonl']
   const made = async (logging: ('tensorboard' | 'wandb')[], name: string) => {
     const run = makeRun(folder, {}, name)
     t.deepEqual(run.config.logging, ['tensorboard'])
     mkdirSync(run.runFolder, { recursive: true })
-    const parts = { run: { ...run, config: { ...run.config, logging } }, step: 0, bytes }
+    const parts = { run: { ...run, config: { ...run.config, logging } }, step: 0, bytes: noRecord }
     await openSinks({ ...parts, progress, more: [] }).during(0, async () => ({ step: 0, stopped: false }))
     return readdirSync(run.runFolder).sort()
   }
-  t.deepEqual(await made(['tensorboard', 'tensorboard'], 'a'), ['metrics.jsonl', 'samples.jsonl', 'tensorboard'])
-  t.deepEqual(await made([], 'b'), ['metrics.jsonl', 'samples.jsonl'])
+  t.deepEqual(await made(['tensorboard', 'tensorboard'], 'a'), [...files, 'tensorboard'].sort())
+  t.deepEqual(await made([], 'b'), files)
 })

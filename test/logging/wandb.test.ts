@@ -6,8 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ava, { type ExecutionContext, type TestFn } from 'ava'
 import type { ResolvedRun } from '../../ts/config/types.js'
-import { MetricsJsonl } from '../../ts/logging/metrics_jsonl.js'
-import { SamplesJsonl } from '../../ts/logging/samples_jsonl.js'
+import { noRecord, RecordFiles } from '../../ts/logging/record_files.js'
 import { Sinks } from '../../ts/logging/sinks.js'
 import { Wandb, type WandbOptions } from '../../ts/logging/wandb.js'
 import { trainRun } from '../../ts/train/run.js'
@@ -74,11 +73,10 @@ const withoutRuntime = ({ _runtime, ...row }: Row) => row
 /** A sink by itself over a record that is written by hand. */
 function sinkAlone(run: ResolvedRun, lines: string[], options: Partial<WandbOptions> = {}) {
   mkdirSync(run.runFolder, { recursive: true })
-  const mark = { step: 0, bytes: 0 }
-  const [metrics, samples] = [new MetricsJsonl(run.runFolder, mark), new SamplesJsonl(run.runFolder, mark)]
+  const record = RecordFiles.open(run.runFolder, 0, noRecord)
   const print = (line: string) => lines.push(line)
   const wandb = new Wandb({ run, print, requestSeconds: 60, closeSeconds: 60, retrySeconds: 0.05, ...options })
-  return new Sinks({ metrics, samples, others: [wandb], print })
+  return new Sinks({ record, others: [wandb], print })
 }
 
 /** Waits for what another thread does; the test's own time limit is the limit. */
@@ -193,8 +191,7 @@ test('a server that dies midway: the same sink goes on when it is back, and othe
   server.answer = () => 'well'
   const again: string[] = []
   const second = new Sinks({
-    metrics: new MetricsJsonl(run.runFolder, { step: 25, bytes: sinks.bytes.metrics }),
-    samples: new SamplesJsonl(run.runFolder, { step: 25, bytes: 0 }),
+    record: RecordFiles.open(run.runFolder, 25, sinks.bytes),
     others: [new Wandb({ run, print: (line) => again.push(line) })],
     print: (line) => again.push(line),
   })

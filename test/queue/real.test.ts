@@ -106,6 +106,7 @@ test('six runs on two devices, one of which fails; the same command goes on; a k
   await until(() => (existsSync(metrics('c')) && readFileSync(metrics('c')).length > 0) || !isAlive(killed.child))
   killed.child.kill('SIGKILL')
   await killed.ended
+  await new Promise((resolve) => setTimeout(resolve, 2000)) // a run that was just being started comes to its lock
   const begun = names.filter((name) => existsSync(join(runFolder(folder, 'killed', name), 'lock')))
   t.true(begun.includes('c') && !begun.includes('f'), begun.join())
   await until(() => begun.every((name) => isFree(runFolder(folder, 'killed', name))))

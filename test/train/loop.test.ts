@@ -34,7 +34,7 @@ test('a run writes its config, metrics, samples and checkpoints', async (t) => {
   t.is(result.step, 30)
   t.false(result.stopped)
   t.deepEqual(readdirSync(run.runFolder).sort(), [
-    ...['config.json', 'lock', 'metrics.jsonl', 'samples.jsonl', 'state', 'tensorboard'],
+    ...['config.json', 'lock', 'metrics.jsonl', 'samples.jsonl', 'state', 'tensorboard', 'valid_windows.jsonl'],
   ])
   t.deepEqual(JSON.parse(readFileSync(join(run.runFolder, 'config.json'), 'utf8')), run.config)
   t.deepEqual(stateNames(run.runFolder), ['20', '30', 'backups', 'latest'])

@@ -91,12 +91,13 @@ export function readLines(runFolder: string, name = 'metrics.jsonl'): Line[] {
 }
 
 /** What must be equal between a broken run and an unbroken one. */
-export function comparable(runFolder: string): { metrics: Line[]; samples: string; model: string; optimizer: string } {
+export function comparable(runFolder: string) {
   const metrics = readLines(runFolder).map(({ time, tokens_per_s, ...rest }) => rest as Line)
   const state = join(runFolder, 'state', readFileSync(join(runFolder, 'state', 'latest'), 'utf8').trim())
   return {
     metrics,
     samples: readFileSync(join(runFolder, 'samples.jsonl'), 'utf8'),
+    validWindows: readFileSync(join(runFolder, 'valid_windows.jsonl'), 'utf8'),
     model: readFileSync(join(state, 'model.safetensors'), 'base64'),
     optimizer: readFileSync(join(state, 'optimizer.safetensors'), 'base64'),
   }

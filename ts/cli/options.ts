@@ -114,6 +114,15 @@ export class GivenOptions {
     return values[0]
   }
 
+  /** A whole number from 1 to 1024. @throws AotError AOT_CONFIG when it is none. */
+  count(name: string): number | undefined {
+    const value = this.single(name)
+    if (value === undefined) return undefined
+    const number = Number(value)
+    if (/^\d+$/.test(value) && number >= 1 && number <= 1024) return number
+    throw new AotError('AOT_CONFIG', `--${name}: must be a whole number from 1 to 1024, not ${value}`)
+  }
+
   isSet(name: string): boolean {
     return this.all(name).some(Boolean)
   }

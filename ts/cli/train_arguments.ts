@@ -109,9 +109,9 @@ export async function parseTrainArguments(words: readonly string[]): Promise<Tra
     arguments: {
       configs,
       devices: parseDevices(devices.length === 0 ? ['cpu'] : devices),
-      devicesPerRun: numberOf(given, 'devices-per-run'),
-      threads: numberOf(given, 'threads'),
-      rankTimeout: numberOf(given, 'rank-timeout'),
+      devicesPerRun: given.count('devices-per-run'),
+      threads: given.count('threads'),
+      rankTimeout: given.count('rank-timeout'),
       projectName: given.single('project-name'),
       runNames,
       overrides,
@@ -121,14 +121,6 @@ export async function parseTrainArguments(words: readonly string[]): Promise<Tra
       shared: sharedWords(given),
     },
   }
-}
-
-function numberOf(given: GivenOptions, name: string): number | undefined {
-  const value = given.single(name)
-  if (value === undefined) return undefined
-  const number = Number(value)
-  if (/^\d+$/.test(value) && number >= 1 && number <= 1024) return number
-  throw new AotError('AOT_CONFIG', `--${name}: must be a whole number from 1 to 1024, not ${value}`)
 }
 
 function sharedWords(given: GivenOptions): string[] {

@@ -20,6 +20,11 @@ export interface LoadedConfig {
   notes: string[]
 }
 
+export interface LoadOptions {
+  /** Keys of model_params that only other models have are left out: the model is not the one the file was written for. */
+  dropKeysOfOthers?: boolean
+}
+
 /** A config is some kilobytes; a dataset named by mistake is not read. */
 const maxBytes = 16 * 1024 * 1024
 
@@ -27,8 +32,12 @@ const maxBytes = 16 * 1024 * 1024
  * Reads and checks a config file.
  * @throws AotError AOT_IO when the file cannot be read, AOT_CONFIG when it is not a config.
  */
-export function loadConfigFile(path: string, overrides: readonly Override[] = []): LoadedConfig {
-  return parseConfig(readText(path), path, overrides)
+export function loadConfigFile(
+  path: string,
+  overrides: readonly Override[] = [],
+  options: LoadOptions = {},
+): LoadedConfig {
+  return parseConfig(readText(path), path, overrides, options)
 }
 
 function readText(path: string): string {
@@ -54,7 +63,12 @@ function readText(path: string): string {
  * Checks the text of a config; `name` stands for it in messages.
  * @throws ConfigError with every problem found, each with its place.
  */
-export function parseConfig(text: string, name: string, overrides: readonly Override[] = []): LoadedConfig {
+export function parseConfig(
+  text: string,
+  name: string,
+  overrides: readonly Override[] = [],
+  options: LoadOptions = {},
+): LoadedConfig {
   const notes: string[] = []
   const problems: Problem[] = []
   const raw = parseJsonc(text, name, notes)
@@ -74,6 +88,7 @@ export function parseConfig(text: string, name: string, overrides: readonly Over
   const values = synth.data === undefined ? given : fillFromSynth(given, synth.data, problems)
   // What is not filled in for them is not missing.
   if (synth.data !== undefined && problems.length > 0) throw errorOf(problems)
+  if (options.dropKeysOfOthers) dropKeysOfOthers(values, model)
   const parsed = configSchemas[model].safeParse(values)
   if (!parsed.success) {
     const found = parsed.error.issues.flatMap((issue) => toProblems(issue, values, model))
@@ -89,6 +104,13 @@ export function parseConfig(text: string, name: string, overrides: readonly Over
 /** A problem of the section alone as one of the config. */
 function inSynth<Issue extends z.core.$ZodIssue>(issue: Issue): Issue {
   return { ...issue, path: ['synth', ...issue.path] }
+}
+
+function dropKeysOfOthers(values: JsonObject, model: Model): void {
+  if (!isObject(values.model_params)) return
+  const others = keysOfOthers(model, Object.keys(values.model_params))
+  const own = Object.entries(values.model_params).filter(([key]) => !others.includes(key))
+  values.model_params = Object.fromEntries(own)
 }
 
 /** The original told its models apart by the script that was started; the files differ in these keys. */

@@ -66,6 +66,12 @@ export interface RunWatcher {
   validated(step: number, loss: number): void
 }
 
+/** A run's place among others that take turns on a device. */
+export interface RunTurn {
+  /** Before everything that is done after `step` minibatches: resolves when it is the run's turn, until its next call. */
+  begin(step: number): Promise<void>
+}
+
 /** What training needs of native/dist/world.h. Every process makes the same calls in the same order. */
 export interface TrainWorld {
   readonly rank: number
@@ -89,6 +95,8 @@ export interface RunOptions {
   /** The processes that train the run together; without: this one alone. */
   world?: TrainWorld | undefined
   watcher?: RunWatcher | undefined
+  /** With others in this process; without: the device is the run's own. */
+  turn?: RunTurn | undefined
 }
 
 export interface RunResult {

@@ -26,6 +26,9 @@ export interface ValidMetrics {
   lossByPosition: Float64Array
   bitsPerByte: number | null
   lossByDirection: { forward: number; backward: number } | null
+  /** Mean nats per token of each validation window, and the windows' numbers: for valid_windows.jsonl. */
+  windowLosses: Float64Array
+  windows: Float64Array
 }
 
 /** A line as it is written: the place, the `time` in seconds since 1970, and what was measured. */

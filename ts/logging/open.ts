@@ -1,7 +1,6 @@
 /** Opens the sinks of a run: the files of lines and the terminal always, those that the config key `logging` names. */
 import type { ResolvedRun } from '../config/types.js'
-import { MetricsJsonl } from './metrics_jsonl.js'
-import { SamplesJsonl } from './samples_jsonl.js'
+import { type RecordBytes, RecordFiles } from './record_files.js'
 import type { Sink } from './sink.js'
 import { Sinks } from './sinks.js'
 import { TensorBoard } from './tensorboard.js'
@@ -10,9 +9,9 @@ import { Wandb } from './wandb.js'
 
 export interface OpenSinks {
   run: ResolvedRun
-  /** Where the run goes on from, and the lengths of the two files there. */
+  /** Where the run goes on from, and the lengths of its files there. */
   step: number
-  bytes: { metrics: number; samples: number }
+  bytes: RecordBytes
   progress: TrainProgress
   more: Sink[]
 }
@@ -24,8 +23,7 @@ export function openSinks({ run, step, bytes, progress, more }: OpenSinks): Sink
     tensorboard: () => new TensorBoard(run),
     wandb: () => new Wandb({ run, print }),
   }
-  const metrics = new MetricsJsonl(run.runFolder, { step, bytes: bytes.metrics })
-  const samples = new SamplesJsonl(run.runFolder, { step, bytes: bytes.samples })
+  const record = RecordFiles.open(run.runFolder, step, bytes)
   const others = [progress, ...[...new Set(run.config.logging)].map((name) => makers[name]()), ...more]
-  return new Sinks({ metrics, samples, others, print })
+  return new Sinks({ record, others, print })
 }

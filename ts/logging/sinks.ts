@@ -1,14 +1,13 @@
 /**
- * Tells all sinks of a run. The two files of lines are the run's record: where they fail, the run ends. No other sink can
+ * Tells all sinks of a run. The files of lines are the run's record: where they fail, the run ends. No other sink can
  * harm it: one that throws, or whose promise is rejected, is switched off with one line.
  */
-import type { MetricsJsonl, MetricsPlace, TrainMetrics, ValidMetrics } from './metrics_jsonl.js'
-import type { SamplesJsonl } from './samples_jsonl.js'
+import type { MetricsPlace, TrainMetrics, ValidMetrics } from './metrics_jsonl.js'
+import type { RecordBytes, RecordFiles } from './record_files.js'
 import type { Outcome, Sample, Sink } from './sink.js'
 
 export interface SinksOptions {
-  metrics: MetricsJsonl
-  samples: SamplesJsonl
+  record: Pick<RecordFiles, 'metrics' | 'samples' | 'validWindows' | 'bytes' | 'sync' | 'close'>
   /** In the order in which they are told. */
   others: Sink[]
   /** Takes one line of text. */
@@ -28,9 +27,9 @@ export class Sinks {
     this.#on = new Set(options.others)
   }
 
-  /** Lengths of the two files: the marks to go on from. */
-  get bytes(): { metrics: number; samples: number } {
-    return { metrics: this.#options.metrics.bytes, samples: this.#options.samples.bytes }
+  /** Lengths of the record's files: the marks to go on from. */
+  get bytes(): RecordBytes {
+    return this.#options.record.bytes
   }
 
   /** Starts the sinks, does the work, and closes them, whatever comes of it. */
@@ -50,30 +49,31 @@ export class Sinks {
   }
 
   train(place: MetricsPlace, metrics: TrainMetrics): void {
-    const line = this.#options.metrics.train(place, metrics)
+    const line = this.#options.record.metrics.train(place, metrics)
     this.#tell('train', (sink) => sink.train?.(line, metrics))
   }
 
   valid(place: MetricsPlace, metrics: ValidMetrics): void {
-    const line = this.#options.metrics.valid(place, metrics)
+    const { record } = this.#options
+    const line = record.metrics.valid(place, metrics)
+    record.validWindows.valid(place.step, metrics.windowLosses, metrics.windows)
     this.#tell('valid', (sink) => sink.valid?.(line, metrics))
   }
 
   sample(sample: Omit<Sample, 'time'>): void {
-    this.#options.samples.sample(sample.step, sample.text, sample.direction)
+    this.#options.record.samples.sample(sample.step, sample.text, sample.direction)
     const timed = { ...sample, time: Date.now() / 1000 }
     this.#tell('sample', (sink) => sink.sample?.(timed))
   }
 
   /** Flushes the record to disk: called before the checkpoint that counts on it. */
   sync(step: number): void {
-    this.#options.metrics.sync()
-    this.#options.samples.sync()
+    this.#options.record.sync()
     this.#tell('sync', (sink) => sink.sync?.(step))
   }
 
   async #close(outcome: Outcome): Promise<void> {
-    const { metrics, samples, closeSeconds = 30 } = this.#options
+    const { record, closeSeconds = 30 } = this.#options
     const closing = new Map(this.#tell('close', (sink) => sink.close?.(outcome)))
     for (const [sink, closed] of closing) void closed.then(() => closing.delete(sink))
     let timer: NodeJS.Timeout | undefined
@@ -83,8 +83,7 @@ export class Sinks {
     await Promise.race([Promise.all(closing.values()), late])
     clearTimeout(timer)
     for (const sink of closing.keys()) this.#switchOff(sink, `it did not end within ${closeSeconds} s`)
-    metrics.close()
-    samples.close()
+    record.close()
   }
 
   /** Calls each sink that is on. The promises resolve when it has done what it was told, or is switched off. */

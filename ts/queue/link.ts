@@ -14,6 +14,8 @@ export class QueueLink {
 
   private constructor() {
     process.once('disconnect', () => this.#gone.abort())
+    // The queue may have ended while this process was starting.
+    if (!process.connected) this.#gone.abort()
   }
 
   /** null: this process is no run of a queue. */

@@ -3,7 +3,7 @@
  * was started, so that a run that was killed and went on does the same as one that was not.
  */
 import type { CheckpointStore } from '../checkpoints/store.js'
-import type { ResolvedRun, RunResult, TrainWorld } from '../config/types.js'
+import type { ResolvedRun, RunResult, RunTurn, TrainWorld } from '../config/types.js'
 import { AotError } from '../errors.js'
 import type { MetricsPlace } from '../logging/metrics_jsonl.js'
 import type { Sinks } from '../logging/sinks.js'
@@ -39,6 +39,8 @@ export interface LoopParts {
   signal: AbortSignal | undefined
   /** The processes that train the run. */
   world: TrainWorld
+  /** Where others wait for the device, nothing is issued ahead. */
+  turn?: RunTurn | undefined
 }
 
 /** Minibatches from one validation to the next. */
@@ -88,8 +90,10 @@ export class TrainLoop {
 
   /** Trains to the end of the plan, or until the signal. What is due at a step is done before the next minibatch begins. */
   async run(): Promise<RunResult> {
-    const { plan } = this.parts
+    const { plan, turn } = this.parts
+    const ahead = turn === undefined ? mostAhead - 1 : 0
     for (;;) {
+      await turn?.begin(this.step)
       const atEnd = this.step >= plan.steps
       const stopping = await this.vote.stop()
       if (atEnd || stopping || this.anythingDue()) await this.settle(0)
@@ -101,7 +105,7 @@ export class TrainLoop {
       if (stop) return this.result(true)
       if (atEnd) break
       this.minibatch()
-      await this.settle(mostAhead - 1)
+      await this.settle(ahead)
     }
     // A run that had ended before is measured again for its result; its files stay as they are.
     this.validation ??= await this.evaluate()
@@ -278,6 +282,7 @@ export class TrainLoop {
       validated_step: this.validatedStep,
       metrics_bytes: sinks.bytes.metrics,
       samples_bytes: sinks.bytes.samples,
+      valid_windows_bytes: sinks.bytes.validWindows,
       plan,
       dataset: dataset.identity,
       fixed: fixedKeys(run),

@@ -138,9 +138,14 @@ async function lead(
   const tokensPerStep = training.batch_size * dataset.train.attnLength
   const { watcher } = options
   const progress = new TrainProgress({ start: step, total: plan.steps, tokensPerStep, print, terminal, watcher })
-  const bytes = { metrics: before?.metrics_bytes ?? 0, samples: before?.samples_bytes ?? 0 }
+  const bytes = {
+    metrics: before?.metrics_bytes ?? 0,
+    samples: before?.samples_bytes ?? 0,
+    validWindows: before?.valid_windows_bytes ?? 0,
+  }
   const sinks = openSinks({ run, step, bytes, progress, more: surroundings.sinks ?? [] })
-  const parts = { run, plan, engine, dataset, text, store, sinks, progress, signal: options.signal, world }
+  const { signal, turn } = options
+  const parts = { run, plan, engine, dataset, text, store, sinks, progress, signal, world, turn }
   return await sinks.during(step, () => new TrainLoop(parts, step, before).run())
 }
 

@@ -25,6 +25,8 @@ const stateSchema = z.strictObject({
   /** Lengths of the files of lines. */
   metrics_bytes: count,
   samples_bytes: count,
+  /** Checkpoints of before the file was know none. */
+  valid_windows_bytes: count.default(0),
   plan: z.strictObject({
     steps: count,
     cooldownStart: count,

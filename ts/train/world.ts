@@ -5,6 +5,7 @@
 import type { CheckpointStore } from '../checkpoints/store.js'
 import type { ResolvedRun, TrainWorld } from '../config/types.js'
 import { AotError } from '../errors.js'
+import { noRecord } from '../logging/record_files.js'
 import type { Sinks } from '../logging/sinks.js'
 import type { TrainProgress } from '../logging/train_progress.js'
 import { type DatasetIdentity, datasetMismatch } from './dataset.js'
@@ -77,7 +78,7 @@ export class StopVote {
 
 /** What stands for the files and lines of the run in every process but the first. */
 export const silentSinks: Pick<Sinks, 'bytes' | 'train' | 'valid' | 'sample' | 'sync'> = {
-  bytes: { metrics: 0, samples: 0 },
+  bytes: noRecord,
   train() {},
   valid() {},
   sample() {},

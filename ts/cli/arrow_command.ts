@@ -1,0 +1,80 @@
+/** What aot-arrow does: trains the runs of a comparison, or takes those that are there, and reports. */
+import { readComparison } from '../arrow/comparison.js'
+import { finishArrow, resultOf } from '../arrow/finish.js'
+import { checkComparable } from '../arrow/groups.js'
+import { type ArrowPlan, planArrow } from '../arrow/plan.js'
+import { readRun } from '../arrow/read_run.js'
+import { tellResults } from '../arrow/tell.js'
+import { trainArrow } from '../arrow/train.js'
+import type { ArrowResult } from '../arrow/types.js'
+import { placesOf } from '../devices/places.js'
+import { AotError } from '../errors.js'
+import { formatNumberOf } from '../logging/amounts.js'
+import { type ArrowArguments, parseArrowArguments } from './arrow_arguments.js'
+import { outlastReaders, stopOnSignals } from './command.js'
+
+const say = (line: string) => process.stderr.write(`aot-arrow: ${line}\n`)
+
+export async function arrowCommand(words: readonly string[]): Promise<void> {
+  const request = await parseArrowArguments(words)
+  if (request.kind === 'print') {
+    process.stdout.write(request.text)
+    return
+  }
+  outlastReaders()
+  await (request.kind === 'runs' ? compareRuns(request) : trainAndCompare(request))
+}
+
+async function trainAndCompare(given: Extract<ArrowArguments, { kind: 'train' }>): Promise<void> {
+  const plan = planArrow(given.request)
+  const isGrid = plan.cells.length > 1
+  const runs = plan.cells.flatMap(({ seeds }) => seeds.flat())
+  const perRun = given.devicesPerRun ?? 1
+  const { places, notes } = placesOf(given.devices, runs.length, perRun)
+  for (const note of new Set([...notes, ...plan.cells.flatMap((cell) => cell.notes)])) say(`note: ${note}`)
+  say(`${introduction(plan)} in ${plan.folder}, each with its log.txt`)
+  const promise = 'the runs save their state, and the same command goes on'
+  const trained = await trainArrow(plan, { places, say, stopOnSignals: () => stopOnSignals('aot-arrow', promise) })
+  if (trained.stopped) return
+  if (trained.status !== 0) process.exitCode = trained.status
+  const device = places[0]?.join(',') as string
+  const signal = new AbortController().signal
+  const results = await finishArrow(plan, { device, threads: given.threads, signal, say })
+  if (results.length === 0) {
+    if (trained.status !== 0) return
+    throw new AotError('AOT_DATA', `no run in ${plan.folder} has a validation: there is nothing to compare`)
+  }
+  print(await tellResults(plan.folder, plan.name, results), results, { json: given.json, isGrid })
+}
+
+function introduction({ cells }: ArrowPlan): string {
+  const [first] = cells
+  const seeds = first?.seeds.length as number
+  const directions = first?.seeds[0]?.length as number
+  const counts = [formatNumberOf(directions, 'direction'), formatNumberOf(seeds, 'seed')]
+  if (cells.length > 1) counts.unshift(formatNumberOf(cells.length, 'cell'))
+  return `${counts.join(' x ')}: ${formatNumberOf(cells.length * seeds * directions, 'run')}`
+}
+
+async function compareRuns({ folders, output, devices, threads, json }: Extract<ArrowArguments, { kind: 'runs' }>) {
+  const runs = folders.map(readRun)
+  checkComparable(runs)
+  const name = runs[0]?.config.model as string
+  const signal = new AbortController().signal
+  const before = readComparison(output)?.results ?? []
+  const options = { device: devices.join(','), threads, signal, say }
+  const result = await resultOf({ name, cell: {}, runs }, before, options)
+  if (result === null) {
+    throw new AotError('AOT_DATA', `${folders.join(' and ')} have no validation in common: train both to the same step`)
+  }
+  print(await tellResults(output, name, [result]), [result], { json, isGrid: false })
+}
+
+function print(text: string, results: ArrowResult[], { json, isGrid }: { json: boolean; isGrid: boolean }): void {
+  if (!json) {
+    process.stdout.write(`\n${text}`)
+    return
+  }
+  process.stderr.write(`\n${text}`)
+  process.stdout.write(`${JSON.stringify(isGrid ? { results } : results[0], null, 2)}\n`)
+}
