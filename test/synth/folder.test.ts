@@ -303,5 +303,3 @@ test('aot-train and a queue of runs make the data', (t) => {
   t.is(queue.status, 0, queue.stderr)
   t.is(queue.stderr.match(/making primes/g)?.length, 1)
 })
-  t.is(readdirSync(join(folder, 'elsewhere')).length, 1)
-})
