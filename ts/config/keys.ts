@@ -1,5 +1,5 @@
 /** The keys of a config, read off the schema. */
-import type { z } from 'zod'
+import { z } from 'zod'
 import { olderNames } from './legacy.js'
 import { nearest } from './nearest.js'
 import { configSchemas, type Model, models } from './schema.js'
@@ -13,7 +13,16 @@ export interface ConfigKey {
 
 const shapeOf = (model: Model): Record<string, z.ZodType> => configSchemas[model].shape
 
+/** The keys of a section; of one that takes several forms, those of all, a key of several as the first has it. */
 function sectionShape(schema: z.ZodType): Record<string, z.ZodType> | undefined {
+  if (schema instanceof z.ZodOptional) return sectionShape(schema.unwrap() as z.ZodType)
+  if (schema instanceof z.ZodDiscriminatedUnion) {
+    const keys: Record<string, z.ZodType> = {}
+    for (const form of schema.options) {
+      for (const [name, key] of Object.entries(sectionShape(form as z.ZodType) ?? {})) keys[name] ??= key
+    }
+    return keys
+  }
   return (schema as Partial<z.ZodObject>).shape as Record<string, z.ZodType> | undefined
 }
 

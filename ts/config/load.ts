@@ -9,7 +9,7 @@ import { modernize } from './legacy.js'
 import { applyOverrides, type Override } from './overrides.js'
 import { ConfigError, type Problem, pathName, show } from './problems.js'
 import { type Config, configSchemas, type Model, models } from './schema.js'
-import { synthSchema } from './synth.js'
+import { languageNames, synthSchema, unknownSynthKey } from './synth.js'
 import { fillFromSynth } from './synth_fill.js'
 
 export interface LoadedConfig {
@@ -128,6 +128,12 @@ function describe({ path, message }: Problem, name: string, overrides: readonly 
 
 function toProblems(issue: z.core.$ZodIssue, values: JsonObject, model: Model): (Problem & { unknown: boolean })[] {
   const path = issue.path as (string | number)[]
+  const unknownIn = (section: string, name: string) => {
+    const language = languageNames.find((one) => isObject(values.synth) && values.synth.language === one)
+    return section === 'synth' && language !== undefined
+      ? unknownSynthKey(language, name)
+      : unknownKey(model, section, name)
+  }
   if (issue.code === 'unrecognized_keys') {
     const section = pathName(path)
     // One thing to mend, and so one problem: a config that was written for another model.
@@ -135,7 +141,7 @@ function toProblems(issue: z.core.$ZodIssue, values: JsonObject, model: Model): 
     const unknown = issue.keys.filter((key) => key !== other && !others.includes(key))
     return [
       ...(other === undefined ? [] : [{ name: other, message: notOfModel(model, [other, ...others]) }]),
-      ...unknown.map((name) => ({ name, message: unknownKey(model, section, name) })),
+      ...unknown.map((name) => ({ name, message: unknownIn(section, name) })),
     ].map(({ name, message }) => ({ path: [...path, name], message, unknown: true }))
   }
   const value = path.reduce<unknown>((at, key) => (at as Record<string | number, unknown> | undefined)?.[key], values)

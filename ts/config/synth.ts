@@ -1,6 +1,7 @@
 /** The section `synth` of a config: a synthetic language, which is made where the data is absent. */
 import { z } from 'zod'
 import { oneOf, quoted, wholeNumber } from './fields.js'
+import { nearest } from './nearest.js'
 
 /** The first is what an example is made with. */
 export const languageNames = ['primes', 'circuits', 'copy', 'reversible'] as const
@@ -46,8 +47,8 @@ export const synthSchemas = {
     order: oneOf(['xy', 'yx']).default('xy').describe('Which half of an example comes first.'),
   }),
   copy: sectionOf('copy', {
-    symbols: symbols.default(10).describe('Letters to choose from.'),
-    length: wholeNumber(2, 4096).default(8).describe('Letters of x; an example is x twice.'),
+    symbols: symbols.default(12).describe('Letters to choose from.'),
+    length: wholeNumber(2, 4096).default(14).describe('Letters of x; an example is x twice.'),
   }),
   reversible: sectionOf('reversible', {
     symbols: symbols.default(12).describe('States of the chain.'),
@@ -71,3 +72,14 @@ export type SynthInput = z.input<(typeof synthSchemas)[LanguageName]>
 export type SynthSection = z.output<(typeof synthSchemas)[LanguageName]>
 /** The section of one language. */
 export type SectionOf<Name extends LanguageName> = z.output<(typeof synthSchemas)[Name]>
+
+const keysOf = (language: LanguageName): string[] => Object.keys(synthSchemas[language].shape)
+
+/** What to say of a key that the language does not have. */
+export function unknownSynthKey(language: LanguageName, name: string): string {
+  const own = keysOf(language)
+  if (!languageNames.some((other) => keysOf(other).includes(name))) {
+    return `unknown key; did you mean ${nearest(name, own)}?`
+  }
+  return `${language} has no such key: take it out; its keys are ${new Intl.ListFormat('en-GB').format(own)}`
+}

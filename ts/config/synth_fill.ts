@@ -36,9 +36,14 @@ export function fillFromSynth(values: JsonObject, section: SynthSection, problem
       problems.push({ path: ['model_params', 'attn_length'], message })
       return values
     }
+    const folder = given('training_params', 'dataset_folder')
+    if (typeof folder === 'string' && folder.endsWith('.h5')) {
+      const message = `${show(folder)}, but synth makes a folder: take it out, or name a folder`
+      problems.push({ path: ['training_params', 'dataset_folder'], message })
+    }
     const synth = { ...section, ...countsOf(section, language, perWindow) }
     const decided = [
-      ...dataKeys(synth, language, attnLength, given('training_params', 'dataset_folder')),
+      ...dataKeys(synth, language, attnLength, folder),
       ...validationKeys(synth.valid / perWindow, (key) => given('training_params', key), problems),
     ]
     const missing = decided.filter(({ section, name, value, because }) => {

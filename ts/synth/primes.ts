@@ -4,6 +4,7 @@
  * A pair is drawn once: those of validation do not occur in training.
  */
 import type { SectionOf } from '../config/synth.js'
+import { AotError } from '../errors.js'
 import { type Counts, counted, grouped, type Language, type NextExample, type Part } from './language.js'
 import { Random } from './random.js'
 
@@ -16,6 +17,9 @@ const times = 12
 const mostExamples = 2 ** 23
 
 export function primesLanguage({ seed, min_digits, max_digits }: SectionOf<'primes'>): Language {
+  if (min_digits > max_digits) {
+    throw new AotError('AOT_CONFIG', `min_digits ${min_digits} is above max_digits ${max_digits}: lower it`)
+  }
   const primes = primesBetween(10 ** (min_digits - 1), 10 ** max_digits - 1)
   const pairs = (primes.length * (primes.length - 1)) / 2
   const width = max_digits
