@@ -1,0 +1,49 @@
+/** What a comparison says of the sign, in one line for people. */
+import type { Interval } from './types.js'
+
+/** Fewer say too little of the noise of training: two seeds are one number for its size. */
+export const seedsForSign = 3
+
+export interface Judged {
+  seeds: number
+  /** bw - fw, nats per token. */
+  difference: number
+  interval: Interval | null
+  /** null when the runs are at their end, else the step that all have reached. */
+  soFar: number | null
+}
+
+/** The interval over at least three seeds excludes zero. */
+export function isEstablished({ seeds, interval }: Pick<Judged, 'seeds' | 'interval'>): boolean {
+  return seeds >= seedsForSign && interval !== null && (interval.low > 0 || interval.high < 0)
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? '' : '+'}${value.toFixed(4)}`
+}
+
+function shown({ low, high, level }: Interval): string {
+  return `${level * 100} % interval ${signed(low)} to ${signed(high)}`
+}
+
+function sentence(judged: Judged): string {
+  const { seeds, difference, interval } = judged
+  const found = `backward - forward ${signed(difference)} nats per token`
+  if (seeds < seedsForSign) {
+    const rest = interval === null ? 'no interval' : `${shown(interval)} over ${interval.over}`
+    const missing = seeds === 1 && interval !== null ? ', which training noise is not in' : ''
+    return `${seeds === 1 ? 'one seed' : 'two seeds'}: sign not established (${found}, ${rest}${missing})`
+  }
+  if (interval === null) {
+    return `sign not established: ${seeds} seeds give ${found}, but too few validation windows were kept for an interval`
+  }
+  if (!isEstablished(judged)) {
+    return `sign not established: ${found}, and zero is in the ${shown(interval)} over ${seeds} seeds`
+  }
+  const harder = difference > 0 ? 'backward' : 'forward'
+  return `${harder} is harder: ${found}, ${shown(interval)} over ${seeds} seeds`
+}
+
+export function verdictOf(judged: Judged): string {
+  return judged.soFar === null ? sentence(judged) : `so far, at step ${judged.soFar}: ${sentence(judged)}`
+}
