@@ -9,6 +9,8 @@ import { modernize } from './legacy.js'
 import { applyOverrides, type Override } from './overrides.js'
 import { ConfigError, type Problem, pathName, show } from './problems.js'
 import { type Config, configSchemas, type Model, models } from './schema.js'
+import { synthSchema } from './synth.js'
+import { fillFromSynth } from './synth_fill.js'
 
 export interface LoadedConfig {
   config: Config
@@ -57,16 +59,21 @@ export function parseConfig(text: string, name: string, overrides: readonly Over
   const problems: Problem[] = []
   const raw = parseJsonc(text, name, notes)
   if (!isObject(raw)) throw new AotError('AOT_CONFIG', `${name}: must be an object { ... }, not ${show(raw)}`)
-  const values = applyOverrides(modernize(raw, notes, problems), overrides)
+  const given = applyOverrides(modernize(raw, notes, problems), overrides)
 
   const errorOf = (found: readonly Problem[]) =>
     new ConfigError(found.map((problem) => describe(problem, name, overrides)))
-  if (values.model === undefined && isForRnn(raw)) {
+  if (given.model === undefined && isForRnn(raw)) {
     const message =
       'this config, with desired_attn_length and no n_heads, is for a GRU or LSTM: say which, by --model gru or --model lstm'
     throw errorOf([{ path: ['model'], message }])
   }
-  const model = models.find((one) => one === values.model) ?? models[0]
+  const model = models.find((one) => one === given.model) ?? models[0]
+  const synth = synthSchema.safeParse(given.synth)
+  if (!synth.success) throw errorOf(synth.error.issues.flatMap((issue) => toProblems(inSynth(issue), given, model)))
+  const values = synth.data === undefined ? given : fillFromSynth(given, synth.data, problems)
+  // What is not filled in for them is not missing.
+  if (synth.data !== undefined && problems.length > 0) throw errorOf(problems)
   const parsed = configSchemas[model].safeParse(values)
   if (!parsed.success) {
     const found = parsed.error.issues.flatMap((issue) => toProblems(issue, values, model))
@@ -76,7 +83,12 @@ export function parseConfig(text: string, name: string, overrides: readonly Over
   const config = parsed.data
   problems.push(...checkConfig(config))
   if (problems.length > 0) throw errorOf(problems)
-  return { config, given: givenKeys(values), notes }
+  return { config, given: givenKeys(given), notes }
+}
+
+/** A problem of the section alone as one of the config. */
+function inSynth<Issue extends z.core.$ZodIssue>(issue: Issue): Issue {
+  return { ...issue, path: ['synth', ...issue.path] }
 }
 
 /** The original told its models apart by the script that was started; the files differ in these keys. */

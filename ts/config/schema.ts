@@ -15,6 +15,7 @@ import {
   trueOrFalse,
   wholeNumber,
 } from './fields.js'
+import { synthSchema } from './synth.js'
 
 const section = 'an object { ... }'
 
@@ -155,6 +156,7 @@ function configOf<Kind extends z.ZodType, Params extends z.ZodType>(model: Kind,
           .array(z.enum(['tensorboard', 'wandb'], { error: loggingValues }), { error: loggingValues })
           .default(['tensorboard'])
           .describe('Where metrics go besides the terminal and metrics.jsonl, which are always on.'),
+        synth: synthSchema,
         model_params: modelParams.describe('Shape of the model.'),
         training_params: trainingParams.describe('Data, batches and what is written when.'),
         optim_params: optimParams.describe('Learning rate.'),

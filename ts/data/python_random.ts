@@ -1,10 +1,10 @@
-/** Python's `random` module as far as named permutations need it: seed() with a whole number, sample() of a whole range. */
+/** Python's `random` module as far as it is needed: seed() with a whole number, sample() of a whole range. */
 
 const stateLength = 624
 const middle = 397
 
 /** The Mersenne Twister MT19937 (Matsumoto and Nishimura), seeded by an array of 32-bit words. */
-class MersenneTwister {
+export class MersenneTwister {
   private readonly state = new Uint32Array(stateLength)
   private index = stateLength
 

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { terminalStyle } from '../bench/columns.js'
 import type { ResolvedRun } from '../config/types.js'
 import { AotError } from '../errors.js'
+import { ensureSynth } from '../synth/ensure.js'
 import { findTokenFile } from '../train/dataset.js'
 import { finishedRun } from '../train/finished.js'
 import { freeMemory, memoryNeed } from './memory.js'
@@ -48,7 +49,10 @@ async function itemOf(
   try {
     const found = await Promise.all(runs.map((candidate) => finishedRun(candidate, options)))
     const finished = found.find((one) => one !== null) ?? null
-    if (finished === null) findTokenFile(run.config.training_params.dataset_folder)
+    if (finished === null) {
+      await ensureSynth(run.config, { print: (line) => process.stderr.write(`aot-train: ${line}\n`) })
+      findTokenFile(run.config.training_params.dataset_folder)
+    }
     const needs = runs.map((candidate, place) => memoryNeed(candidate, places[place] as string[]))
     return {
       name: run.runName,

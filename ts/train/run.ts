@@ -8,6 +8,7 @@ import { openSinks } from '../logging/open.js'
 import type { Sink } from '../logging/sink.js'
 import { TrainProgress } from '../logging/train_progress.js'
 import { type NativeAddon, nativeFor } from '../native.js'
+import { ensureSynth } from '../synth/ensure.js'
 import { type Dataset, findTokenFile, openDataset } from './dataset.js'
 import { introduce } from './introduction.js'
 import { TrainLoop } from './loop.js'
@@ -96,6 +97,7 @@ async function lead(
   const { native, print, terminal } = surroundings
   const { config, runFolder } = run
   const training = config.training_params
+  await ensureSynth(config, { print })
   findTokenFile(training.dataset_folder)
   const text = TokenText.load(native.Tokenizer, training.tokenizer_path, config.model_params.vocab_size, run.direction)
   await makeFolder(runFolder).catch((error) => {
