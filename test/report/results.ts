@@ -171,11 +171,7 @@ export function result(wanted: Wanted = {}): ArrowResult {
     cell: wanted.cell ?? {},
     finished: done >= 1,
     established,
-    verdict: established
-      ? `${difference > 0 ? 'Backward' : 'Forward'} is harder by ${Math.abs(100 * at(difference).ratio).toFixed(2)} %`
-      : seeds === 1
-        ? 'one seed: sign not established'
-        : 'sign not established',
+    verdict: `${established ? 'backward is harder' : 'sign not established'}: backward - forward ${difference.toFixed(4)} nats per token`,
     fw: forward,
     bw: backward,
     interval: overall,

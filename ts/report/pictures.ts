@@ -3,14 +3,14 @@ import { createRequire } from 'node:module'
 import { Resvg } from '@resvg/resvg-js'
 import type { ArrowResult } from '../arrow/types.js'
 import { sourceCharts, trainingAndPositions } from './charts/all.js'
-import { type Chart, type Drawing, fontSize, placed, textWidth, widths } from './charts/draw.js'
+import { type Chart, type Drawing, fontSize, placed, widths } from './charts/draw.js'
 import { gridCharts } from './charts/grid.js'
 import { lossChart } from './charts/loss.js'
 import { trainingChart } from './charts/training.js'
 import { labelsOf } from './dimensions.js'
 import { escapeHtml } from './html.js'
 import { colour, withLightColours } from './palette.js'
-import { describeSign } from './verdict.js'
+import { answerOf, overviewText } from './verdict.js'
 
 export interface Picture {
   /** For a file name; the first picture is `arrow`. */
@@ -43,7 +43,7 @@ export function wrapped(text: string, width: number, size = fontSize): string[] 
   const lines: string[] = []
   for (const word of text.split(/\s+/).filter((word) => word !== '')) {
     const longer = lines.length === 0 ? word : `${lines[lines.length - 1]} ${word}`
-    if (lines.length > 0 && textWidth(longer) * (size / fontSize) <= width) lines[lines.length - 1] = longer
+    if (lines.length > 0 && [...longer].length * size * 0.56 <= width) lines[lines.length - 1] = longer
     else lines.push(word)
   }
   return lines
@@ -106,8 +106,8 @@ function overview(result: ArrowResult, name: string, label: string): Picture | n
   })
   return picture({
     name,
-    title: result.verdict,
-    subtitle: `${label}; ${describeSign(result).text}`,
+    title: answerOf(result),
+    subtitle: `${label}: ${result.verdict}.`,
     drawing: placed(parts),
     notes: charts.flatMap(({ notes }) => notes),
   })
@@ -126,7 +126,7 @@ export function pictures(results: readonly ArrowResult[]): Picture[] {
     return first === null ? rest : [first, ...rest]
   }
   const across = gridCharts(results).map((chart, index) =>
-    picture(sheetOf(chart, index === 0 ? 'arrow' : chart.name, `${results.length} comparisons`)),
+    picture(sheetOf(chart, index === 0 ? 'arrow' : chart.name, overviewText(results).join('; '))),
   )
   const each = results
     .slice(0, mostOfOne)

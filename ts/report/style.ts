@@ -28,10 +28,10 @@ a{color:var(--fw)}
 #status:empty{display:none}
 .verdict{margin:1.2rem 0 0;padding:1.4rem 0 0;border-top:4px solid var(--ink)}
 .verdict .answer{font-size:clamp(1.5rem,4.2vw,2.5rem);font-weight:650;line-height:1.18;letter-spacing:-.015em;margin:0 0 .6rem;max-width:34ch;text-wrap:balance;overflow-wrap:anywhere}
-.sign{display:inline-block;font-weight:600;padding:.15rem .65rem;border:1.5px solid currentColor;border-radius:1rem;font-size:.9rem;margin:0 .5rem .3rem 0}
+.sign{display:inline-block;font-weight:600;padding:.15rem .65rem;border:1.5px solid currentColor;border-radius:.95rem;font-size:.9rem;margin:0 .5rem .3rem 0}
 .sign.yes{color:var(--good)}
 .sign.no{color:var(--unsure)}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.2rem,1fr));gap:1rem 1.5rem;margin:1.4rem 0}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,7.6rem),1fr));gap:1rem 1.5rem;margin:1.4rem 0}
 .facts div{border-top:1px solid var(--grid);padding-top:.45rem}
 .facts dt{font-size:.8rem}
 .facts dd{margin:0;font-size:1.35rem;font-weight:600;font-variant-numeric:tabular-nums;line-height:1.3}

@@ -6,16 +6,19 @@ import { signed } from './numbers.js'
 /** Letters that turn the writing direction of what follows, or have no width. */
 const unseen = /[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu
 
+const code = (letter: string) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`
+
 /** Spaces, line ends and what has no shape as signs, so that ` the` and `the` differ; at most `most` letters. */
 export function visibleToken(text: string, most: number): string {
-  const seen = printable(text)
-    .replace(/\r/g, '␍')
+  if (text === '') return '(empty)'
+  const seen = text
     .replace(/\n/g, '↵')
     .replace(/\t/g, '⇥')
     .replace(/[ \u00a0]/g, '␣')
-    .replace(unseen, (letter) => `U+${letter.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`)
-  const letters = [...seen]
-  return letters.length <= most ? seen : `${letters.slice(0, most - 1).join('')}…`
+    .replace(/[\p{Cc}\p{Cs}]/gu, code)
+    .replace(unseen, code)
+  const letters = [...printable(seen)]
+  return letters.length <= most ? letters.join('') : `${letters.slice(0, most - 1).join('')}…`
 }
 
 /** Nats from which on a token is marked as weakly, clearly and strongly easier one way. */

@@ -23,9 +23,19 @@ function fact(term: string, value: string, exact: number | null | undefined, not
   return html`<div><dt>${term}</dt><dd${known && html` data-value="${exact}"`}>${value}${note !== null && html`<small>${note}</small>`}</dd></div>\n`
 }
 
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
+
+/** The shortest true answer: which direction is harder and by how much, or why that cannot be said. */
+export function answerOf(result: ArrowResult): string {
+  const sign = describeSign(result)
+  if (!sign.established) return capital(sign.text)
+  const { ratio } = result
+  return `${ratio > 0 ? 'Backward' : 'Forward'} is harder: ${percent(ratio)}`
+}
+
 function signHtml(result: ArrowResult): Html {
   const sign = describeSign(result)
-  return html`<p><span class="sign ${sign.established ? 'yes' : 'no'}">${sign.established ? '✓' : '?'} ${sign.text}</span>${
+  return html`<p>${sign.established && html`<span class="sign yes">✓ ${sign.text}</span>`}${
     !result.finished && html`<span class="sign no">not at its end: the runs go on</span>`
   }</p>`
 }
@@ -33,8 +43,9 @@ function signHtml(result: ArrowResult): Html {
 export function verdictHtml(result: ArrowResult): Html {
   const { interval, bits_per_byte: bits, model, data } = result
   const parameters = model.parameters === null ? '' : `, ${formatWhole(model.parameters)} parameters`
-  return html`<section class="verdict" aria-label="Verdict"><p class="answer">${result.verdict}</p>
+  return html`<section class="verdict" aria-label="Verdict"><p class="answer">${answerOf(result)}</p>
 ${signHtml(result)}
+<p>${capital(result.verdict)}.</p>
 <p class="subtitle">${result.name}: ${model.kind}${parameters}, ${formatWhole(model.attn_length)} tokens of context; ${formatWhole(data.windows)} validation windows.</p>
 <dl class="facts">
 ${fact('forward', plain(result.fw), result.fw, 'nats per token')}
@@ -48,22 +59,27 @@ ${fact('spread of the seeds', plain(result.seed_spread), result.seed_spread, for
 ${interval !== null && html`<p class="notes">${describeInterval(interval)}.</p>`}</section>\n`
 }
 
-/** The answer of several comparisons: how many point which way. */
-export function overviewHtml(results: readonly ArrowResult[]): Html {
+/** The answer of several comparisons: how many point which way, and what is open. */
+export function overviewText(results: readonly ArrowResult[]): string[] {
   const sure = results.filter(({ established }) => established)
+  const all = formatNumberOf(results.length, 'comparison')
   const harder = (direction: string, count: number) =>
-    count === 0
-      ? []
-      : [`${direction} is harder in ${count === results.length ? 'all' : `${count} of`} ${results.length} comparisons`]
+    count === 0 ? [] : [`${direction} is harder in ${count === results.length ? 'all' : `${count} of`} ${all}`]
   const parts = [
-    ...harder('backward', sure.filter(({ difference }) => difference > 0).length),
-    ...harder('forward', sure.filter(({ difference }) => difference < 0).length),
+    ...harder('Backward', sure.filter(({ difference }) => difference > 0).length),
+    ...harder('Forward', sure.filter(({ difference }) => difference < 0).length),
   ]
   const open = results.length - sure.length
   const unfinished = results.filter(({ finished }) => !finished).length
-  const answer = parts.length === 0 ? `no sign is established in ${results.length} comparisons` : parts.join('; ')
-  return html`<section class="verdict" aria-label="Verdict"><p class="answer">${answer.charAt(0).toUpperCase() + answer.slice(1)}.</p>
-<p>${open > 0 && html`<span class="sign no">? sign not established in ${open}</span>`}${
-    unfinished > 0 && html`<span class="sign no">${unfinished} not at their end: the runs go on</span>`
-  }</p></section>\n`
+  return [
+    parts.length === 0 ? `No sign is established in ${all}` : parts.join('; '),
+    ...(open > 0 && parts.length > 0 ? [`sign not established in ${open}`] : []),
+    ...(unfinished > 0 ? [`${unfinished} not at their end: the runs go on`] : []),
+  ]
+}
+
+export function overviewHtml(results: readonly ArrowResult[]): Html {
+  const [answer, ...open] = overviewText(results)
+  return html`<section class="verdict" aria-label="Verdict"><p class="answer">${answer}.</p>
+<p>${open.map((text) => html`<span class="sign no">? ${text}</span>`)}</p></section>\n`
 }

@@ -39,7 +39,7 @@ export interface WatchOptions {
 }
 
 export class Watch {
-  #stamp = ''
+  #stamp: string | null = null
   #trouble = ''
   #timer: NodeJS.Timeout | undefined
 

@@ -2,6 +2,7 @@
 import * as Plot from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
 import { escapeHtml } from '../html.js'
+import { colour } from '../palette.js'
 import type { Table } from '../tables.js'
 
 /** Widths a chart is drawn for, in pixels; a page shows the one that fits. */
@@ -30,8 +31,11 @@ export interface Drawing {
   height: number
 }
 
-/** Room that a text takes, in pixels: that of a wide font. */
-export const textWidth = (text: string) => Math.ceil([...text].length * fontSize * 0.62)
+/** For text over lines: it stays readable. */
+export const halo = { stroke: colour('paper'), strokeWidth: 4, strokeOpacity: 1 } as const
+
+/** Room that a text takes, in pixels: that of a wide font in bold. */
+export const textWidth = (text: string) => Math.ceil([...text].length * fontSize * 0.69)
 
 /** One plot; `name` makes the ids in it differ from those of others on a page. */
 export function draw(name: string, options: Plot.PlotOptions & { width: number; height: number }): Drawing {

@@ -80,7 +80,7 @@ function lineChart(
   const reference = references.length === 0 ? null : "the paper's models"
   const approximate = references.some(({ points }) => points.some((point) => point.approximate))
   const tooMany =
-    series.length + paper.length > mostLabels(360) ? ['More lines than can be named here: the table has them all.'] : []
+    series.length + paper.length > mostLabels(300) ? ['More lines than can be named here: the table has them all.'] : []
   return {
     ...about,
     notes: [...notesOf(results, reference, approximate), ...tooMany],
@@ -170,7 +170,9 @@ function sizeChart(results: readonly ArrowResult[], dimensions: readonly Dimensi
     description: `BW/FW − 1 in percent against the number of parameters, for ${kinds.join(', ')}.`,
   }
   // Keys that set the size are the axis itself.
-  const others = dimensions.filter((dimension) => ['model', 'data', 'attn_length'].includes(dimension.key))
+  const others = ['model', 'data', 'attn_length'].flatMap((key) =>
+    dimensions.filter((dimension) => dimension.key === key),
+  )
   return [lineChart(about, known, axis, others, references)]
 }
 

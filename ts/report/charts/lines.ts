@@ -2,7 +2,7 @@
 import * as Plot from '@observablehq/plot'
 import { tick } from '../numbers.js'
 import { colour, type Look } from '../palette.js'
-import { type Drawing, draw, spread, textWidth, widths } from './draw.js'
+import { type Drawing, draw, halo, spread, textWidth, widths } from './draw.js'
 
 export interface Point {
   x: number
@@ -16,6 +16,8 @@ export interface Point {
 
 export interface Series extends Look {
   label: string
+  /** Said after the label where there is room. */
+  value?: string
   points: Point[]
   /** Drawn thin and pale, without points or label. */
   faint?: boolean
@@ -40,7 +42,9 @@ export interface Lines {
 }
 
 const defaultHeight = { wide: 340, narrow: 260 }
-const margins = { top: 30, bottom: 42, left: 58 }
+const margins = { top: 30, left: 58 }
+/** Room below: with a label of the axis or without. */
+const bottomOf = ({ x }: Lines) => (x.label === '' ? 24 : 42)
 const labelGap = 16
 
 /** From the least to the most of what is drawn, with some room; never empty. */
@@ -67,17 +71,18 @@ function xDomain({ series, x }: Lines): [number, number] {
   return low < high ? [Math.exp(low), Math.exp(high)] : [Math.exp(low) / 2, Math.exp(high) * 2]
 }
 
-function seriesMarks(series: Series): Plot.Markish[] {
-  const { points, symbol, dash, faint, reference } = series
-  const stroke = reference ? colour('reference') : series.colour
+/** `dx`: pixels to the side, so that bars at one place lie beside each other. */
+function seriesMarks(series: Series, dx: number): Plot.Markish[] {
+  const { points, dash, faint, reference } = series
+  const [stroke, symbol] = reference ? [colour('reference'), 'circle' as const] : [series.colour, series.symbol]
   const ranges = points.filter(({ low, high }) => low !== undefined && high !== undefined)
   const marks: Plot.Markish[] = []
   if (series.spread === 'band' && ranges.length > 1) {
     marks.push(Plot.areaY(ranges, { x: 'x', y1: 'low', y2: 'high', fill: stroke, fillOpacity: 0.18, clip: true }))
   } else if (series.spread !== 'none') {
-    marks.push(Plot.ruleX(ranges, { x: 'x', y1: 'low', y2: 'high', stroke, strokeWidth: 1.5, strokeOpacity: 0.75 }))
+    marks.push(Plot.ruleX(ranges, { x: 'x', y1: 'low', y2: 'high', stroke, dx, strokeWidth: 1.5, strokeOpacity: 0.75 }))
   }
-  const line = { x: 'x', y: 'y', stroke, clip: true } as const
+  const line = { x: 'x', y: 'y', stroke, dx, clip: true } as const
   if (points.length > 1) {
     marks.push(
       Plot.line(points, {
@@ -94,26 +99,31 @@ function seriesMarks(series: Series): Plot.Markish[] {
       y: 'y',
       symbol,
       stroke,
+      dx,
       r: points.length > 60 ? 1.6 : reference ? 2.5 : 3.6,
       clip: true,
     } as const
-    const hollow = points.filter((point) => point.hollow || reference)
-    const full = points.filter((point) => !point.hollow && !reference)
-    marks.push(Plot.dot(hollow, { ...dot, fill: colour('paper'), strokeWidth: reference ? 1 : 1.8 }))
+    const hollow = points.filter((point) => point.hollow)
+    const full = points.filter((point) => !point.hollow)
+    marks.push(Plot.dot(hollow, { ...dot, fill: colour('paper'), strokeWidth: 1.8 }))
     marks.push(Plot.dot(full, { ...dot, fill: stroke, strokeWidth: 1 }))
   }
   return marks
 }
 
 /** Names beside the ends of their lines, in the right margin. */
-function endLabels(labelled: Series[], domain: [number, number], height: number): Plot.Markish[] {
-  const inner = height - margins.top - margins.bottom
+function endLabels(
+  labelled: Series[],
+  domain: [number, number],
+  { height, bottom }: { height: number; bottom: number },
+): Plot.Markish[] {
+  const inner = height - margins.top - bottom
   const place = (y: number) => margins.top + (1 - (y - domain[0]) / (domain[1] - domain[0])) * inner
   const ends = labelled.map(({ points }) => {
     const { y } = points[points.length - 1] as Point
     return Math.min(domain[1], Math.max(domain[0], y))
   })
-  const spreadOut = spread(ends.map(place), labelGap, margins.top, height - margins.bottom)
+  const spreadOut = spread(ends.map(place), labelGap, margins.top, height - bottom)
   return labelled.map(({ label, reference, ...series }, index) =>
     Plot.text([label], {
       frameAnchor: 'right',
@@ -126,8 +136,8 @@ function endLabels(labelled: Series[], domain: [number, number], height: number)
   )
 }
 
-/** More lines than labels would fit beside have none; the notes of the chart say so. */
-export const mostLabels = (height: number) => Math.floor((height - margins.top - margins.bottom) / labelGap)
+/** More lines than labels would fit beside have none. */
+export const mostLabels = (height: number) => Math.floor((height - margins.top - 42) / labelGap)
 
 export function drawLines(name: string, lines: Lines, width: number): Drawing {
   const narrow = width < (widths.wide + widths.narrow) / 2
@@ -136,14 +146,20 @@ export function drawLines(name: string, lines: Lines, width: number): Drawing {
   const named = lines.series.filter(({ faint, label, points }) => !faint && label !== '' && points.length > 0)
   const labelled = named.length > mostLabels(height) ? [] : named
   const { x, y, levels = [] } = lines
-  const right = 14 + Math.max(0, ...labelled.map(({ label }) => textWidth(label)))
+  const bottom = bottomOf(lines)
+  const said = labelled.map(({ label, value, ...series }) => {
+    return { ...series, label: value === undefined || narrow ? label : `${label} ${value}` }
+  })
+  const right = 14 + Math.max(0, ...said.map(({ label }) => textWidth(label)))
+  const bars = lines.series.filter((series) => series.spread === 'bars')
+  const apart = Math.min(7, 28 / Math.max(1, bars.length))
   const log = x.scale === 'linear' ? {} : { type: 'log' as const, base: x.scale === 'log2' ? 2 : 10 }
   const format = x.format ?? tick
   return draw(name, {
     width,
     height,
     marginTop: margins.top,
-    marginBottom: margins.bottom,
+    marginBottom: bottom,
     marginLeft: margins.left,
     marginRight: right,
     x: { ...log, domain: xs, label: null },
@@ -178,15 +194,21 @@ export function drawLines(name: string, lines: Lines, width: number): Drawing {
       ...levels.flatMap((level) => [
         Plot.ruleY([level.y], { stroke: colour('ink'), strokeDasharray: '1 3', strokeWidth: 1.5 }),
         Plot.text([level.label], {
-          y: level.y,
+          y: () => level.y,
           frameAnchor: 'left',
           textAnchor: 'start',
           dx: 6,
-          dy: -8,
+          dy: -9,
+          ...halo,
         } as Plot.TextOptions),
       ]),
-      ...[...lines.series].sort((a, b) => rank(a) - rank(b)).flatMap(seriesMarks),
-      ...endLabels(labelled, domain, height),
+      ...[...lines.series]
+        .sort((a, b) => rank(a) - rank(b))
+        .flatMap((series) => {
+          const index = bars.indexOf(series)
+          return seriesMarks(series, index < 0 ? 0 : (index - (bars.length - 1) / 2) * apart)
+        }),
+      ...endLabels(said, domain, { height, bottom }),
     ],
   })
 }

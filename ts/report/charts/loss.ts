@@ -86,7 +86,14 @@ export function lossLines(result: ArrowResult): { lines: Lines; notes: string[] 
     const valid = overSeeds(of(direction).map((curve) => curve.valid))
     return [
       { ...look, label: '', points: trains[index]?.points ?? [], faint: true, spread: 'none', dots: false },
-      { ...look, label: direction, points: valid, spread: 'band', dots: true },
+      {
+        ...look,
+        label: direction,
+        value: plain(valid[valid.length - 1]?.y, 3),
+        points: valid,
+        spread: 'band',
+        dots: true,
+      },
     ]
   })
   const top = topOf(series)

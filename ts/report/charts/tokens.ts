@@ -5,7 +5,7 @@ import { plain, signed, tick } from '../numbers.js'
 import { colour } from '../palette.js'
 import { figures, tableOf, texts } from '../tables.js'
 import { visibleToken } from '../tokens.js'
-import { type Chart, type Drawing, draw, textWidth, widths } from './draw.js'
+import { type Chart, type Drawing, draw, halo, textWidth, widths } from './draw.js'
 
 /** Of each direction; the table has all. */
 const most = 12
@@ -24,7 +24,7 @@ function drawTokens(chartName: string, tokens: readonly TokenSource[], width: nu
     narrow ? signed(row.share, 2) : `${signed(row.share, 2)}  (${plain(row.fw, 2)} → ${plain(row.bw, 2)})`
   const room = ((high - low || 1) * Math.max(0, ...rows.map((row) => textWidth(said(row)) + 8))) / (width - 130)
   const scale = 1 / (1 - (2 * room) / ((high - low || 1) + 2 * room) || 1)
-  const text = { y: 'key', x: 'share', fill: colour('ink'), text: said } as const
+  const text = { y: 'key', x: 'share', fill: colour('ink'), text: said, ...halo } as const
   return draw(chartName, {
     width,
     height: 64 + rows.length * rowHeight,

@@ -67,7 +67,7 @@ export function trainingLines({ training }: ArrowResult, unit: 'percent' | 'nats
   }))
   return {
     series: [{ label: '', colour: colour('c4'), symbol: 'diamond', points, spread: 'band', dots: true }],
-    x: { label: 'minibatches →', scale: 'linear', format: shortCount },
+    x: { label: unit === 'percent' ? '' : 'minibatches →', scale: 'linear', format: shortCount },
     y: { label: unit === 'percent' ? '↑ BW/FW − 1, %' : '↑ BW − FW, nats per token', zero: true },
   }
 }
@@ -78,9 +78,10 @@ export function trainingChart(result: ArrowResult): Chart | null {
   const last = training[training.length - 1]
   if (last === undefined) return null
   const interval = training.find((point) => point.interval !== null)?.interval ?? null
+  const heights = { percent: { wide: 196, narrow: 180 }, nats: { wide: 214, narrow: 198 } }
   const panels = (['percent', 'nats'] as const).map((unit) => ({
     ...trainingLines(result, unit),
-    height: { wide: 205, narrow: 190 },
+    height: heights[unit],
   }))
   return {
     name: 'arrow',
