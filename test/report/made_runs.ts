@@ -80,7 +80,8 @@ export function writeRun(folder: string, run: MadeRun): number {
     loss = mean(losses)
     metrics.train(place(step), { loss: loss + 0.01, lr: 0.001, gradNorm: 1, tokensPerSecond: 5000 })
     const lossByPosition = Float64Array.from({ length: config.model_params.attn_length }, (_, i) => loss + 1 / (i + 1))
-    metrics.valid(place(step), { loss, lossByPosition, bitsPerByte: loss / 3, lossByDirection: null })
+    const perWindow = { windowLosses: losses, windows: numbers }
+    metrics.valid(place(step), { loss, lossByPosition, bitsPerByte: loss / 3, lossByDirection: null, ...perWindow })
     windows.valid(step, losses, numbers)
   }
   metrics.close()
