@@ -40,6 +40,7 @@ async function train(device: string, isa: string): Promise<Record<string, number
     steps_to_train: 20,
     step_log: 1,
     valid_steps: 2,
+    val_batch_size: 16,
     'model_params.dropout': 0.1,
     'optim_params.warmup_steps': 5,
   }

@@ -86,7 +86,8 @@ await runCommand(command, async () => {
     say(`The ${run.direction} model writes: ${sample}`)
   }
   say(`
-${text}
 This is one small model and minutes of training: the sign may be either. Large models on much text predict backwards
-worse, by 0.6 to 3 per cent of the loss.`)
+worse, by 0.6 to 3 per cent of the loss.
+
+${text}`)
 })
