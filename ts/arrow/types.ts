@@ -20,7 +20,7 @@ export interface Interval {
 export interface Difference {
   /** Mean nats per token of this direction minus that of the first one, over seeds and windows. */
   difference: number
-  /** null: fewer than two blocks of windows are shared. */
+  /** null: fewer than eight blocks of windows, or runs that did not keep the losses of their windows. */
   interval: Interval | null
   /** this / first - 1, and the difference over the mean of both (arXiv 2401.17505). */
   ratio: number

@@ -55,8 +55,9 @@ export class Sinks {
 
   valid(place: MetricsPlace, metrics: ValidMetrics): void {
     const { record } = this.#options
-    const line = record.metrics.valid(place, metrics)
+    // Who sees the line of metrics finds its windows too.
     record.validWindows.valid(place.step, metrics.windowLosses, metrics.windows)
+    const line = record.metrics.valid(place, metrics)
     this.#tell('valid', (sink) => sink.valid?.(line, metrics))
   }
 
