@@ -39,6 +39,8 @@ function pair(train: Train, seed: number, more: Settings = {}) {
   return Promise.all([train(`fw ${seed}`, { seed, ...more }), train(`bw ${seed}`, { seed, backwards: true, ...more })])
 }
 
+const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, value) => sum + value, 0) / values.length
+
 const cpu = { device: 'cpu', threads: 1 }
 
 const near = (t: ExecutionContext, found: number, wanted: number, what: string) =>
@@ -51,6 +53,10 @@ test('two trained pairs: the tokens add up to the losses that the runs wrote', a
   const result = analyse({ name: 'real', cell: {}, runs, sources: null, known: null }) as ArrowResult
   t.deepEqual([result.finished, result.seeds.length, result.data.windows], [true, 2, 20])
   t.is(result.model.parameters, 5816)
+  for (const { windows, valid } of runs) {
+    const last = windows?.validations.at(-1)
+    near(t, mean(last?.losses ?? []), valid.at(-1)?.loss as number, 'mean of the windows')
+  }
   const steps: [number, number][] = []
   const sources = await findSources(runs, { ...cpu, told: (done, total) => steps.push([done, total]) })
   t.is(sources.windows, 20)
@@ -62,7 +68,6 @@ test('two trained pairs: the tokens add up to the losses that the runs wrote', a
     near(t, sources.bw_by_place[15 - position] as number, wanted, `backward at position ${position}`)
   }
   const losses = await evaluateTokens(pairsOf(runs, 'forward', 'backward'), cpu)
-  const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length
   near(t, mean(losses.fw), result.fw, 'forward')
   near(t, mean(losses.bw), result.bw, 'backward')
   const tokens = [...sources.easier_forward, ...sources.easier_backward]

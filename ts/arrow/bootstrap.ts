@@ -30,7 +30,7 @@ const leastWindowsLong = 4
 /** Intervals of 95 % held 93 to 95 % of the time at so few; with fewer, single blocks decide and the ends are far out. */
 export const fewestBlocks = 8
 /** One less than a multiple of 40: both 2.5 % quantiles are order statistics. */
-const draws = 4999
+const draws = 1999
 const seed = 20240401
 
 export interface PairedWindows {
