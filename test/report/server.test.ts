@@ -7,9 +7,9 @@ import { EventStream } from '../../ts/report/event_stream.js'
 import { reportBody, reportPage } from '../../ts/report/page.js'
 import { pictures } from '../../ts/report/pictures.js'
 import { ReportServer } from '../../ts/report/server.js'
-import { grid2x2 } from './results.js'
+import { reports } from './write_reports.js'
 
-const results = grid2x2()
+const results = reports.two
 
 async function serving(t: ExecutionContext) {
   const server = new ReportServer('A title')
