@@ -1,6 +1,6 @@
 /** The little that runs in the page: copying tables, and following live runs. Plain text: it is put into the page as it is. */
 
-/** Buttons with data-copy copy the field of that id; where there is no clipboard, the field is shown with its text selected. */
+/** Buttons with data-copy copy the field of that id, with its CR LF, which `value` would not have; where there is no clipboard, the field is shown with its text selected. */
 export const copyScript = `
 document.addEventListener('click', async (event) => {
   const button = event.target.closest('button[data-copy]')
@@ -9,7 +9,7 @@ document.addEventListener('click', async (event) => {
   const label = button.dataset.label ?? button.textContent
   button.dataset.label = label
   try {
-    await navigator.clipboard.writeText(field.value)
+    await navigator.clipboard.writeText(field.defaultValue)
     button.textContent = 'Copied'
   } catch {
     field.closest('details').open = true

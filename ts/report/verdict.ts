@@ -10,11 +10,11 @@ export function describeSign({ established, seeds, interval }: ArrowResult): { t
   const why =
     seeds.length <= 1
       ? `${seeds.length === 1 ? 'one seed' : 'no seed'}: sign not established`
-      : interval === null
-        ? 'no interval: sign not established'
-        : interval.low <= 0 && interval.high >= 0
-          ? 'the interval has zero in it: sign not established'
-          : `${formatNumberOf(seeds.length, 'seed')}: sign not established, it takes three`
+      : seeds.length < 3
+        ? 'two seeds: sign not established, it takes three'
+        : interval !== null && interval.low <= 0 && interval.high >= 0
+          ? 'sign not established: the interval has zero in it'
+          : 'sign not established: there is no interval'
   return { text: why, established }
 }
 

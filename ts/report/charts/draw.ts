@@ -34,8 +34,9 @@ export interface Drawing {
 /** For text over lines: it stays readable. */
 export const halo = { stroke: colour('paper'), strokeWidth: 4, strokeOpacity: 1 } as const
 
-/** Room that a text takes, in pixels: that of a wide font in bold. */
-export const textWidth = (text: string) => Math.ceil([...text].length * fontSize * 0.69)
+/** Room that a text takes, in pixels: that of a wide font. */
+export const textWidth = (text: string, { bold = false } = {}) =>
+  Math.ceil([...text].length * fontSize * (bold ? 0.69 : 0.62))
 
 /** One plot; `name` makes the ids in it differ from those of others on a page. */
 export function draw(name: string, options: Plot.PlotOptions & { width: number; height: number }): Drawing {

@@ -58,9 +58,9 @@ function yDomain({ series, y, levels = [] }: Lines): [number, number] {
   const drawn = series.flatMap(({ points }) =>
     points.flatMap((point) => [point.y, point.low ?? point.y, point.high ?? point.y]),
   )
-  const values = [...drawn, ...levels.map((level) => level.y), ...(y.zero ? [0] : [])].filter(Number.isFinite)
-  const [low, high] = extent(values.length === 0 ? [0, 1] : values, 0.06)
-  return y.top === undefined ? [low, high] : [low, Math.max(Math.min(high, y.top), low + 1e-9)]
+  const named = [...levels.map((level) => level.y), ...(y.zero ? [0] : [])]
+  const values = [...drawn, ...named].filter(Number.isFinite).map((value) => Math.min(value, y.top ?? value))
+  return extent(values.length === 0 ? [0, 1] : values, 0.06)
 }
 
 function xDomain({ series, x }: Lines): [number, number] {
@@ -150,7 +150,7 @@ export function drawLines(name: string, lines: Lines, width: number): Drawing {
   const said = labelled.map(({ label, value, ...series }) => {
     return { ...series, label: value === undefined || narrow ? label : `${label} ${value}` }
   })
-  const right = 14 + Math.max(0, ...said.map(({ label }) => textWidth(label)))
+  const right = 14 + Math.max(0, ...said.map(({ label }) => textWidth(label, { bold: true })))
   const bars = lines.series.filter((series) => series.spread === 'bars')
   const apart = Math.min(7, 28 / Math.max(1, bars.length))
   const log = x.scale === 'linear' ? {} : { type: 'log' as const, base: x.scale === 'log2' ? 2 : 10 }
@@ -199,6 +199,7 @@ export function drawLines(name: string, lines: Lines, width: number): Drawing {
           textAnchor: 'start',
           dx: 6,
           dy: -9,
+          fill: colour('ink'),
           ...halo,
         } as Plot.TextOptions),
       ]),

@@ -40,7 +40,7 @@ function thinned(points: Point[]): { points: Point[]; each: number } {
 function topOf(series: Series[]): number | undefined {
   const points = series.flatMap((one) => one.points)
   const last = Math.max(...points.map(({ x }) => x))
-  const later = points.filter(({ x }) => x >= last * 0.04).map(({ y }) => y)
+  const later = points.filter(({ x }) => x >= last * 0.1).map(({ y }) => y)
   const [high, low] = [Math.max(...later), Math.min(...points.map(({ y }) => y))]
   const most = Math.max(...points.map(({ y }) => y))
   return later.length > 0 && most - low > 1.25 * (high - low) ? high + 0.02 * (high - low) : undefined

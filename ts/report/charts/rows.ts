@@ -29,12 +29,12 @@ const rowHeight = 26
 
 export function drawRows(name: string, { rows, points, references, label }: Rows, width: number): Drawing {
   const narrow = width < (widths.wide + widths.narrow) / 2
-  const most = narrow ? 14 : 34
+  const most = narrow ? 18 : 34
   const shown = (row: string) => shortened(row, most)
   const values = [0, ...points.flatMap(({ x, low, high }) => [x, low ?? x, high ?? x]), ...references.map(({ x }) => x)]
   const [low, high] = [Math.min(...values), Math.max(...values)]
   const room = (high - low || 1) * 0.05
-  const said = rows.map((row) => {
+  const said = (narrow ? [] : rows).map((row) => {
     const own = points.filter((point) => point.row === row)
     return { row, text: own.length === 1 ? percent((own[0]?.x as number) / 100) : '' }
   })
@@ -45,13 +45,18 @@ export function drawRows(name: string, { rows, points, references, label }: Rows
     marginTop: 28,
     marginBottom: 44,
     marginLeft: 16 + Math.max(20, ...rows.map((row) => textWidth(shown(row)))),
-    marginRight: 12 + Math.max(0, ...said.map(({ text }) => textWidth(text))),
+    marginRight: 14 + Math.max(0, ...said.map(({ text }) => textWidth(text))),
     x: { domain: [low - room, high + room], label: null },
     y: { domain: rows, label: null, type: 'point' },
     marks: [
       Plot.gridX({ stroke: colour('grid'), strokeOpacity: 1, ticks: narrow ? 4 : 7 }),
       Plot.axisX({ ticks: narrow ? 4 : 7, tickSize: 0, tickFormat: tick, label: null, fill: colour('muted') }),
-      Plot.axisY({ tickSize: 0, tickFormat: shown, label: null, fill: colour('ink') }),
+      Plot.axisY({
+        tickSize: 0,
+        tickFormat: shown,
+        label: null,
+        fill: (row: string) => (points.some((point) => point.row === row) ? colour('ink') : colour('reference')),
+      } as Plot.AxisYOptions),
       Plot.text([label], { frameAnchor: 'bottom-right', textAnchor: 'end', dy: 38, fontWeight: 600 }),
       Plot.ruleX([0], { stroke: colour('ink'), strokeWidth: 1.25 }),
       Plot.dot(references, {

@@ -30,7 +30,7 @@ function drawTokens(chartName: string, tokens: readonly TokenSource[], width: nu
     height: 64 + rows.length * rowHeight,
     marginTop: 28,
     marginBottom: 36,
-    marginLeft: 14 + Math.max(40, ...[...names.values()].map(textWidth)),
+    marginLeft: 14 + Math.max(40, ...[...names.values()].map((text) => textWidth(text))),
     marginRight: 12,
     x: { domain: [low < 0 ? low - room * scale : 0, high > 0 ? high + room * scale : 0], label: null },
     y: { domain: rows.map(({ key }) => key), label: null },
