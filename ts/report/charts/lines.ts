@@ -48,10 +48,10 @@ const bottomOf = ({ x }: Lines) => (x.label === '' ? 24 : 42)
 const labelGap = 16
 
 /** From the least to the most of what is drawn, with some room; never empty. */
-function extent(values: readonly number[], room: number): [number, number] {
+function extent(values: readonly number[], room: number, roomBelow = room): [number, number] {
   const [low, high] = [Math.min(...values), Math.max(...values)]
   if (!(low < high)) return [low - Math.max(Math.abs(low) * 0.05, 1e-6), high + Math.max(Math.abs(high) * 0.05, 1e-6)]
-  return [low - room * (high - low), high + room * (high - low)]
+  return [low - roomBelow * (high - low), high + room * (high - low)]
 }
 
 function yDomain({ series, y, levels = [] }: Lines): [number, number] {
@@ -60,7 +60,8 @@ function yDomain({ series, y, levels = [] }: Lines): [number, number] {
   )
   const named = [...levels.map((level) => level.y), ...(y.zero ? [0] : [])]
   const values = [...drawn, ...named].filter(Number.isFinite).map((value) => Math.min(value, y.top ?? value))
-  return extent(values.length === 0 ? [0, 1] : values, 0.06)
+  // Names of levels stand below them.
+  return extent(values.length === 0 ? [0, 1] : values, 0.06, levels.length > 0 ? 0.13 : 0.06)
 }
 
 function xDomain({ series, x }: Lines): [number, number] {
@@ -72,7 +73,7 @@ function xDomain({ series, x }: Lines): [number, number] {
 }
 
 /** `dx`: pixels to the side, so that bars at one place lie beside each other. */
-function seriesMarks(series: Series, dx: number): Plot.Markish[] {
+function seriesMarks(series: Series, { dx, many }: { dx: number; many: boolean }): Plot.Markish[] {
   const { points, dash, faint, reference } = series
   const [stroke, symbol] = reference ? [colour('reference'), 'circle' as const] : [series.colour, series.symbol]
   const ranges = points.filter(({ low, high }) => low !== undefined && high !== undefined)
@@ -80,7 +81,17 @@ function seriesMarks(series: Series, dx: number): Plot.Markish[] {
   if (series.spread === 'band' && ranges.length > 1) {
     marks.push(Plot.areaY(ranges, { x: 'x', y1: 'low', y2: 'high', fill: stroke, fillOpacity: 0.18, clip: true }))
   } else if (series.spread !== 'none') {
-    marks.push(Plot.ruleX(ranges, { x: 'x', y1: 'low', y2: 'high', stroke, dx, strokeWidth: 1.5, strokeOpacity: 0.75 }))
+    marks.push(
+      Plot.ruleX(ranges, {
+        x: 'x',
+        y1: 'low',
+        y2: 'high',
+        stroke,
+        dx,
+        strokeWidth: 1.5,
+        strokeOpacity: many ? 0.3 : 0.75,
+      }),
+    )
   }
   const line = { x: 'x', y: 'y', stroke, dx, clip: true } as const
   if (points.length > 1) {
@@ -198,7 +209,7 @@ export function drawLines(name: string, lines: Lines, width: number): Drawing {
           frameAnchor: 'left',
           textAnchor: 'start',
           dx: 6,
-          dy: -9,
+          dy: 11,
           fill: colour('ink'),
           ...halo,
         } as Plot.TextOptions),
@@ -207,7 +218,8 @@ export function drawLines(name: string, lines: Lines, width: number): Drawing {
         .sort((a, b) => rank(a) - rank(b))
         .flatMap((series) => {
           const index = bars.indexOf(series)
-          return seriesMarks(series, index < 0 ? 0 : (index - (bars.length - 1) / 2) * apart)
+          const dx = index < 0 ? 0 : (index - (bars.length - 1) / 2) * apart
+          return seriesMarks(series, { dx, many: bars.length > 5 })
         }),
       ...endLabels(said, domain, { height, bottom }),
     ],
