@@ -135,6 +135,7 @@ test('a name of another site that leads here is refused', async (t) => {
       'evil.example',
       'evil.example:8765',
       'localhost.evil.example',
+      'evil-localhost',
       '127.0.0.1.evil.example',
       '10.0.0.1',
     ]) {

@@ -72,6 +72,19 @@ function xDomain({ series, x }: Lines): [number, number] {
   return low < high ? [Math.exp(low), Math.exp(high)] : [Math.exp(low) / 2, Math.exp(high) * 2]
 }
 
+/**
+ * The line without what is higher than `most`, cut where it crosses that. Clips hide it, but what makes PNGs of pictures
+ * ends the process at shapes that reach far out of them.
+ */
+export function cutAbove(points: readonly Point[], most: number): Point[] {
+  return points.flatMap((point, index) => {
+    const { x, y, high } = point
+    if (!(y > most)) return high === undefined ? [point] : [{ ...point, high: Math.min(high, most) }]
+    const below = [points[index - 1], points[index + 1]].filter((next) => next !== undefined && next.y <= most)
+    return (below as Point[]).map((next) => ({ x: x + ((next.x - x) * (y - most)) / (y - next.y), y: most }))
+  })
+}
+
 /** `dx`: pixels to the side, so that bars at one place lie beside each other. */
 function seriesMarks(series: Series, { dx, many }: { dx: number; many: boolean }): Plot.Markish[] {
   const { points, dash, faint, reference } = series
@@ -219,7 +232,8 @@ export function drawLines(name: string, lines: Lines, width: number): Drawing {
         .flatMap((series) => {
           const index = bars.indexOf(series)
           const dx = index < 0 ? 0 : (index - (bars.length - 1) / 2) * apart
-          return seriesMarks(series, { dx, many: bars.length > 5 })
+          const points = cutAbove(series.points, 2 * domain[1] - domain[0])
+          return seriesMarks({ ...series, points }, { dx, many: bars.length > 5 })
         }),
       ...endLabels(said, domain, { height, bottom }),
     ],
