@@ -163,10 +163,11 @@ test('in the dark the charts have other colours too, and texts can be read', asy
   const changed = dark.marks.filter((colour) => !light.marks.includes(colour))
   t.true(changed.length >= 3, `${light.marks} ${dark.marks}`)
   for (const { paper, texts, letters } of [light, dark]) {
-    t.deepEqual(
-      [...new Set([...texts, ...letters])].filter((colour) => contrast(colour, paper) < 4.5),
-      [],
-    )
+    const paler = (colours: string[], least: number) =>
+      [...new Set(colours)].filter((colour) => contrast(colour, paper) < least)
+    t.deepEqual(paler(texts, 4.5), [])
+    // In charts the paper's own values are faint, on purpose.
+    t.deepEqual(paler(letters, 3), [])
   }
 })
 
@@ -227,7 +228,7 @@ test('pictures, buttons and tables have names, headings are in order', async (t)
         .filter((part) => !namesAre(part) && part.tagName !== 'TEXTAREA')
         .map(({ outerHTML }) => outerHTML.slice(0, 80)),
       unlabelled: all('textarea:not([aria-label])').length,
-      pictures: all('figure svg').filter((svg) => svg.getAttribute('role') !== 'img').length,
+      unnamedPictures: all('figure svg').filter((svg) => !svg.closest('[role=img][aria-label]')).length,
       headers: all('th:not([scope])').length,
       repeated: ids.filter((id, index) => ids.indexOf(id) < index),
       nowhere: references.filter((id) => !ids.includes(id)),
@@ -239,7 +240,7 @@ test('pictures, buttons and tables have names, headings are in order', async (t)
     main: 1,
     nameless: [],
     unlabelled: 0,
-    pictures: 0,
+    unnamedPictures: 0,
     headers: 0,
     repeated: [],
     nowhere: [],

@@ -7,9 +7,9 @@ import { EventStream } from '../../ts/report/event_stream.js'
 import { reportBody, reportPage } from '../../ts/report/page.js'
 import { pictures } from '../../ts/report/pictures.js'
 import { ReportServer } from '../../ts/report/server.js'
-import { grid2x2 } from './results.js'
+import { reports } from './write_reports.js'
 
-const results = grid2x2()
+const results = reports.two
 
 async function serving(t: ExecutionContext) {
   const server = new ReportServer('A title')
@@ -135,6 +135,7 @@ test('a name of another site that leads here is refused', async (t) => {
       'evil.example',
       'evil.example:8765',
       'localhost.evil.example',
+      'evil-localhost',
       '127.0.0.1.evil.example',
       '10.0.0.1',
     ]) {

@@ -60,15 +60,15 @@ test('a row for each cell of a grid, 80 columns wide', (t) => {
   const text = summaryText(grid, plain)
   t.is(
     text,
-    `attn_length 16, gpt: a verdict of cell 0, which is long, which is long, which is
+    `16 tokens, gpt: a verdict of cell 0, which is long, which is long, which is
 long, which is long, which is long, and goes on in a second line
-attn_length 128, gru: a verdict of cell 1, which is long, which is long, which
-is long, which is long, which is long, and goes on in a second line
+128 tokens, gru: a verdict of cell 1, which is long, which is long, which is
+long, which is long, which is long, and goes on in a second line
 
 Validation loss, nats per token
-                      forward  backward  difference       95 % interval
-attn_length 16, gpt    2.0000    2.5000     +0.5000  +0.2500 to +0.7500
-attn_length 128, gru   2.0000    1.5000     −0.5000`,
+                 forward  backward  difference       95 % interval  middle_out
+16 tokens, gpt    2.0000    2.5000     +0.5000  +0.2500 to +0.7500      2.7500
+128 tokens, gru   2.0000    1.5000     −0.5000`,
   )
   t.true(text.split('\n').every((line) => line.length <= 80))
 })
@@ -77,14 +77,14 @@ test('a wide terminal shows all, a narrow one the losses', (t) => {
   const table = (width: number) => summaryText(grid, { width, colours: false }).split('\n').slice(-3).join('\n')
   t.is(
     table(140),
-    `                      seeds  forward  backward  difference       95 % interval   BW/FW−1  middle_out  sign
-attn_length 16, gpt       1   2.0000    2.5000     +0.5000  +0.2500 to +0.7500  +25.00 %      2.7500  open
-attn_length 128, gru      1   2.0000    1.5000     −0.5000                      −25.00 %              open`,
+    `                 seeds  forward  backward  difference       95 % interval   BW/FW−1  middle_out  sign
+16 tokens, gpt       1   2.0000    2.5000     +0.5000  +0.2500 to +0.7500  +25.00 %      2.7500  open
+128 tokens, gru      1   2.0000    1.5000     −0.5000                      −25.00 %              open`,
   )
   t.is(
-    table(46),
-    `                 forward  backward  difference
-attn_length 16…   2.0000    2.5000     +0.5000
-attn_length 12…   2.0000    1.5000     −0.5000`,
+    table(44),
+    `                forward  backward  difference
+16 tokens, gpt   2.0000    2.5000     +0.5000
+128 tokens, g…   2.0000    1.5000     −0.5000`,
   )
 })

@@ -1,6 +1,7 @@
 /** In what several comparisons differ: the keys of their grid, and what is known of their models and data. */
 import { basename } from 'node:path'
 import type { ArrowResult } from '../arrow/types.js'
+import { tick } from './numbers.js'
 
 export type Value = string | number | boolean | null
 
@@ -55,7 +56,7 @@ export function dimensionsOf(results: readonly ArrowResult[]): Dimension[] {
   const rest = keys
     .filter((key) => !own.some(({ alias }) => last(key) === alias))
     .map((key): Dimension => {
-      const named = (value: Value) => `${last(key)} ${written(value)}`
+      const named = (value: Value) => `${last(key)} ${typeof value === 'number' ? tick(value) : written(value)}`
       return { key, title: last(key), value: ({ cell }) => cell[key] ?? null, write: written, named }
     })
   return [...own, ...rest].filter((dimension) => differs(results, dimension))

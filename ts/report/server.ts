@@ -38,6 +38,8 @@ export class ReportServer {
   readonly #events = new EventStream()
   #results: readonly ArrowResult[] = []
   #body: string
+  /** Made when they are asked for, once for the same results. */
+  #page: string | null = null
   #pictures: Picture[] | null = null
 
   constructor(private readonly title: string) {
@@ -64,6 +66,7 @@ export class ReportServer {
   /** Shows these, to those too that look at the page already. */
   show(results: readonly ArrowResult[]): void {
     this.#results = results
+    this.#page = null
     this.#pictures = null
     const body = reportBody(results)
     if (body === this.#body) return
@@ -123,9 +126,9 @@ export class ReportServer {
       return { ...plain(405, 'only GET and HEAD'), headers: { allow: 'GET, HEAD' } }
     const [path] = url.split('?', 1) as [string]
     if (path === '/') {
-      const page = reportPage(this.#results, { title: this.title, live: true })
-      const policy = { 'content-security-policy': policyOf(page) }
-      return { status: 200, type: 'text/html; charset=utf-8', body: page, headers: policy }
+      this.#page ??= reportPage(this.#results, { title: this.title, live: true })
+      const headers = { 'content-security-policy': policyOf(this.#page) }
+      return { status: 200, type: 'text/html; charset=utf-8', body: this.#page, headers }
     }
     if (path === '/events') return { status: 200, type: 'text/event-stream', body: '' }
     if (path === '/arrow.json') {

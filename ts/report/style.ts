@@ -5,7 +5,7 @@ export const style = `${colourStyle}
 *{box-sizing:border-box}
 html{scroll-behavior:smooth;-webkit-text-size-adjust:100%}
 @media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
-body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,"DejaVu Sans",sans-serif}
+body{margin:0;overflow-wrap:anywhere;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,"DejaVu Sans",sans-serif}
 header,main,footer{max-width:1500px;margin:0 auto;padding:0 clamp(1rem,4vw,3rem)}
 header{padding-top:1.4rem}
 h1{font-size:1.15rem;font-weight:600;margin:0;overflow-wrap:anywhere}

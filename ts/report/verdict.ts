@@ -63,16 +63,18 @@ ${interval !== null && html`<p class="notes">${describeInterval(interval)}.</p>`
 export function overviewText(results: readonly ArrowResult[]): string[] {
   const sure = results.filter(({ established }) => established)
   const all = formatNumberOf(results.length, 'comparison')
-  const harder = (direction: string, count: number) =>
-    count === 0 ? [] : [`${direction} is harder in ${count === results.length ? 'all' : `${count} of`} ${all}`]
-  const parts = [
-    ...harder('Backward', sure.filter(({ difference }) => difference > 0).length),
-    ...harder('Forward', sure.filter(({ difference }) => difference < 0).length),
-  ]
+  const harder = [
+    { direction: 'backward', count: sure.filter(({ difference }) => difference > 0).length },
+    { direction: 'forward', count: sure.filter(({ difference }) => difference < 0).length },
+  ].filter(({ count }) => count > 0)
+  const parts = harder.map(({ direction, count }, index) => {
+    const part = count === results.length ? 'all' : count
+    return index === 0 ? `${direction} is harder in ${part} of ${all}` : `${direction} in ${part}`
+  })
   const open = results.length - sure.length
   const unfinished = results.filter(({ finished }) => !finished).length
   return [
-    parts.length === 0 ? `No sign is established in ${all}` : parts.join('; '),
+    parts.length === 0 ? `No sign is established in ${all}` : capital(parts.join(', ')),
     ...(open > 0 && parts.length > 0 ? [`sign not established in ${open}`] : []),
     ...(unfinished > 0 ? [`${unfinished} not at their end: the runs go on`] : []),
   ]

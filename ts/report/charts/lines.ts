@@ -48,10 +48,10 @@ const bottomOf = ({ x }: Lines) => (x.label === '' ? 24 : 42)
 const labelGap = 16
 
 /** From the least to the most of what is drawn, with some room; never empty. */
-function extent(values: readonly number[], room: number): [number, number] {
+function extent(values: readonly number[], room: number, roomBelow = room): [number, number] {
   const [low, high] = [Math.min(...values), Math.max(...values)]
   if (!(low < high)) return [low - Math.max(Math.abs(low) * 0.05, 1e-6), high + Math.max(Math.abs(high) * 0.05, 1e-6)]
-  return [low - room * (high - low), high + room * (high - low)]
+  return [low - roomBelow * (high - low), high + room * (high - low)]
 }
 
 function yDomain({ series, y, levels = [] }: Lines): [number, number] {
@@ -60,7 +60,8 @@ function yDomain({ series, y, levels = [] }: Lines): [number, number] {
   )
   const named = [...levels.map((level) => level.y), ...(y.zero ? [0] : [])]
   const values = [...drawn, ...named].filter(Number.isFinite).map((value) => Math.min(value, y.top ?? value))
-  return extent(values.length === 0 ? [0, 1] : values, 0.06)
+  // Names of levels stand below them.
+  return extent(values.length === 0 ? [0, 1] : values, 0.06, levels.length > 0 ? 0.13 : 0.06)
 }
 
 function xDomain({ series, x }: Lines): [number, number] {
@@ -71,8 +72,21 @@ function xDomain({ series, x }: Lines): [number, number] {
   return low < high ? [Math.exp(low), Math.exp(high)] : [Math.exp(low) / 2, Math.exp(high) * 2]
 }
 
+/**
+ * The line without what is higher than `most`, cut where it crosses that. Clips hide it, but what makes PNGs of pictures
+ * ends the process at shapes that reach far out of them.
+ */
+export function cutAbove(points: readonly Point[], most: number): Point[] {
+  return points.flatMap((point, index) => {
+    const { x, y, high } = point
+    if (!(y > most)) return high === undefined ? [point] : [{ ...point, high: Math.min(high, most) }]
+    const below = [points[index - 1], points[index + 1]].filter((next) => next !== undefined && next.y <= most)
+    return (below as Point[]).map((next) => ({ x: x + ((next.x - x) * (y - most)) / (y - next.y), y: most }))
+  })
+}
+
 /** `dx`: pixels to the side, so that bars at one place lie beside each other. */
-function seriesMarks(series: Series, dx: number): Plot.Markish[] {
+function seriesMarks(series: Series, { dx, many }: { dx: number; many: boolean }): Plot.Markish[] {
   const { points, dash, faint, reference } = series
   const [stroke, symbol] = reference ? [colour('reference'), 'circle' as const] : [series.colour, series.symbol]
   const ranges = points.filter(({ low, high }) => low !== undefined && high !== undefined)
@@ -80,7 +94,17 @@ function seriesMarks(series: Series, dx: number): Plot.Markish[] {
   if (series.spread === 'band' && ranges.length > 1) {
     marks.push(Plot.areaY(ranges, { x: 'x', y1: 'low', y2: 'high', fill: stroke, fillOpacity: 0.18, clip: true }))
   } else if (series.spread !== 'none') {
-    marks.push(Plot.ruleX(ranges, { x: 'x', y1: 'low', y2: 'high', stroke, dx, strokeWidth: 1.5, strokeOpacity: 0.75 }))
+    marks.push(
+      Plot.ruleX(ranges, {
+        x: 'x',
+        y1: 'low',
+        y2: 'high',
+        stroke,
+        dx,
+        strokeWidth: 1.5,
+        strokeOpacity: many ? 0.3 : 0.75,
+      }),
+    )
   }
   const line = { x: 'x', y: 'y', stroke, dx, clip: true } as const
   if (points.length > 1) {
@@ -198,7 +222,7 @@ export function drawLines(name: string, lines: Lines, width: number): Drawing {
           frameAnchor: 'left',
           textAnchor: 'start',
           dx: 6,
-          dy: -9,
+          dy: 11,
           fill: colour('ink'),
           ...halo,
         } as Plot.TextOptions),
@@ -207,7 +231,9 @@ export function drawLines(name: string, lines: Lines, width: number): Drawing {
         .sort((a, b) => rank(a) - rank(b))
         .flatMap((series) => {
           const index = bars.indexOf(series)
-          return seriesMarks(series, index < 0 ? 0 : (index - (bars.length - 1) / 2) * apart)
+          const dx = index < 0 ? 0 : (index - (bars.length - 1) / 2) * apart
+          const points = cutAbove(series.points, 2 * domain[1] - domain[0])
+          return seriesMarks({ ...series, points }, { dx, many: bars.length > 5 })
         }),
       ...endLabels(said, domain, { height, bottom }),
     ],

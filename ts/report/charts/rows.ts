@@ -25,7 +25,36 @@ export interface Rows {
   label: string
 }
 
-const rowHeight = 26
+/** Of a row with one point, and of one with many. */
+const [leastHeight, mostHeight] = [26, 80]
+
+const legendLine = 20
+
+interface Key {
+  label: string
+  look: Look
+  x: number
+  line: number
+}
+
+/** Names of the looks, in lines over the rows; none where all points are of one kind. */
+function legend(points: readonly RowPoint[], width: number): Key[] {
+  const looks = new Map(points.map(({ label, look }) => [label ?? '', look]))
+  if (looks.size < 2) return []
+  const keys: Key[] = []
+  let [x, line] = [8, 0]
+  for (const [label, look] of looks) {
+    const size = 30 + textWidth(label)
+    if (x > 8 && x + size > width) [x, line] = [8, line + 1]
+    keys.push({ label, look, x, line })
+    x += size
+  }
+  return keys
+}
+
+function dot(at: object, { symbol, colour: stroke }: Look, hollow: boolean) {
+  return { ...at, r: 5, symbol, stroke, strokeWidth: 1.8, fill: hollow ? colour('paper') : stroke }
+}
 
 export function drawRows(name: string, { rows, points, references, label }: Rows, width: number): Drawing {
   const narrow = width < (widths.wide + widths.narrow) / 2
@@ -34,17 +63,26 @@ export function drawRows(name: string, { rows, points, references, label }: Rows
   const values = [0, ...points.flatMap(({ x, low, high }) => [x, low ?? x, high ?? x]), ...references.map(({ x }) => x)]
   const [low, high] = [Math.min(...values), Math.max(...values)]
   const room = (high - low || 1) * 0.05
-  const said = (narrow ? [] : rows).map((row) => {
+  const keys = legend(points, width)
+  const kinds = Math.max(1, keys.length)
+  const rowHeight = kinds === 1 ? leastHeight : Math.min(mostHeight, 14 + 12 * kinds)
+  // Points of one row lie below each other, in the order of the legend.
+  const offset = ({ label }: RowPoint) => {
+    const index = keys.findIndex((key) => key.label === (label ?? ''))
+    return index < 0 ? 0 : ((index - (kinds - 1) / 2) * (rowHeight - 14)) / kinds
+  }
+  const said = (narrow || kinds > 1 ? [] : rows).map((row) => {
     const own = points.filter((point) => point.row === row)
     return { row, text: own.length === 1 ? percent((own[0]?.x as number) / 100) : '' }
   })
-  const place = { x: 'x', y: 'row' } as const
+  const top = 16 + (keys.length === 0 ? 0 : legendLine * (1 + Math.max(...keys.map(({ line }) => line))))
+  const left = 16 + Math.max(20, ...rows.map((row) => textWidth(shown(row))))
   return draw(name, {
     width,
-    height: 72 + rows.length * rowHeight,
-    marginTop: 28,
+    height: top + 44 + rows.length * rowHeight,
+    marginTop: top,
     marginBottom: 44,
-    marginLeft: 16 + Math.max(20, ...rows.map((row) => textWidth(shown(row)))),
+    marginLeft: left,
     marginRight: 14 + Math.max(0, ...said.map(({ text }) => textWidth(text))),
     x: { domain: [low - room, high + room], label: null },
     y: { domain: rows, label: null, type: 'point' },
@@ -58,9 +96,17 @@ export function drawRows(name: string, { rows, points, references, label }: Rows
         fill: (row: string) => (points.some((point) => point.row === row) ? colour('ink') : colour('reference')),
       } as Plot.AxisYOptions),
       Plot.text([label], { frameAnchor: 'bottom-right', textAnchor: 'end', dy: 38, fontWeight: 600 }),
+      ...keys.flatMap(({ label: text, look, x, line }) => {
+        const at = { frameAnchor: 'top-left', dx: x - left, dy: 12 + line * legendLine - top } as const
+        return [
+          Plot.dot([text], dot(at, look, false)),
+          Plot.text([text], { ...at, dx: at.dx + 12, textAnchor: 'start', lineAnchor: 'middle', fill: look.colour }),
+        ]
+      }),
       Plot.ruleX([0], { stroke: colour('ink'), strokeWidth: 1.25 }),
       Plot.dot(references, {
-        ...place,
+        x: 'x',
+        y: 'row',
         symbol: 'diamond',
         r: 5,
         stroke: colour('reference'),
@@ -70,15 +116,17 @@ export function drawRows(name: string, { rows, points, references, label }: Rows
       ...points.flatMap((point) => [
         ...(point.low === undefined
           ? []
-          : [Plot.ruleY([point], { y: 'row', x1: 'low', x2: 'high', stroke: point.look.colour, strokeWidth: 2 })]),
-        Plot.dot([point], {
-          ...place,
-          r: 5,
-          symbol: point.look.symbol,
-          stroke: point.look.colour,
-          strokeWidth: 1.8,
-          fill: point.hollow ? colour('paper') : point.look.colour,
-        }),
+          : [
+              Plot.ruleY([point], {
+                y: 'row',
+                x1: 'low',
+                x2: 'high',
+                dy: offset(point),
+                stroke: point.look.colour,
+                strokeWidth: 2,
+              }),
+            ]),
+        Plot.dot([point], dot({ x: 'x', y: 'row', dy: offset(point) }, point.look, point.hollow)),
       ]),
       Plot.text(said, {
         y: 'row',
