@@ -81,6 +81,8 @@ test('other options, other folders', (t) => {
     folder({ synth: { language: 'primes', train: 12_000 } }),
     folder({ model: { attn_length: 28 } }),
     folder({ synth: { language: 'primes', max_digits: 4 } }),
+    folder({ synth: { language: 'primes', train: 1000, valid: 100 } }),
+    folder({ synth: { language: 'primes', train: 1000, valid: 100 }, model: { attn_length: 28 } }),
   ]
   t.is(new Set(folders).size, folders.length)
   t.is(folder({ synth: { valid: 512, language: 'primes', seed: 0 } }), folders[0] as string, 'the same, said at length')

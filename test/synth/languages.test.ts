@@ -87,7 +87,7 @@ test('primes and pairs by their numbers', (t) => {
     [2, 3],
   ])
   // The largest language has 664,579 primes.
-  for (const j of [2, 94_906_267, 664_578]) {
+  for (const j of [2, 664_578, 2 ** 24]) {
     const first = (j * (j - 1)) / 2
     t.deepEqual(pairOf(first), [0, j])
     t.deepEqual(pairOf(first - 1), [j - 2, j - 1])

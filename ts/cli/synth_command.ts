@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { replaceFile } from '../checkpoints/durable.js'
 import type { JsonObject } from '../config/jsonc.js'
-import type { Problem } from '../config/problems.js'
+import { parseConfig } from '../config/load.js'
 import { fillFromSynth } from '../config/synth_fill.js'
 import { AotError } from '../errors.js'
 import { ensureFolder, synthData } from '../synth/ensure.js'
@@ -16,14 +16,14 @@ import type { SynthArguments } from './synth_arguments.js'
 export async function synthCommand({ section, folder, perWindow, force }: SynthArguments): Promise<void> {
   const data = synthData(section, perWindow)
   const configPath = join(folder, 'config.json')
-  const config = configOf(folder, data)
+  const config = configOf(folder, data, configPath)
   if (!force) refuseOthers(folder, data)
   const signal = stopOnSignals('aot-synth', 'nothing unfinished is taken for whole')
   try {
     const print = (line: string) => process.stderr.write(`aot-synth: ${line}\n`)
     const { record, made } = await ensureFolder(folder, data, { print, signal })
     if (force || !existsSync(configPath)) await replaceFile(configPath, `${JSON.stringify(config, null, 2)}\n`)
-    process.stdout.write(`${report(folder, record, made).join('\n')}\n`)
+    process.stdout.write(`${report(folder, perWindow, record, made).join('\n')}\n`)
   } catch (error) {
     if (!signal.aborted) throw error
   }
@@ -39,39 +39,34 @@ function refuseOthers(folder: string, { section, attnLength }: SynthData): void 
 }
 
 /** What the language decides, and a small model with a training that suits it. */
-function configOf(folder: string, { section, attnLength }: SynthData): JsonObject {
-  const problems: Problem[] = []
-  const config = fillFromSynth(
-    {
-      model: 'gpt',
-      model_params: { n_layers: 4, n_heads: 4, embed_dim: 64, attn_length: attnLength, dropout: 0 },
-      training_params: {
-        dataset_folder: folder,
-        batch_size: 64,
-        backwards: false,
-        steps_to_train: 3000,
-        save_every: 500,
-        backup_every: null,
-        step_log: 50,
-      },
-      optim_params: { lr: 0.002, warmup_steps: 50 },
+function configOf(folder: string, { section, attnLength }: SynthData, path: string): JsonObject {
+  const config = {
+    model: 'gpt',
+    synth: section,
+    model_params: { n_layers: 2, n_heads: 4, embed_dim: 64, attn_length: attnLength, dropout: 0 },
+    training_params: {
+      dataset_folder: folder,
+      batch_size: 64,
+      backwards: false,
+      steps_to_train: 8000,
+      save_every: 2000,
+      backup_every: null,
+      step_log: 100,
     },
-    section,
-    problems,
-  )
-  const [problem] = problems
-  if (problem !== undefined) throw new AotError('AOT_CONFIG', problem.message)
-  return config
+    optim_params: { lr: 0.003, warmup_steps: 50 },
+  }
+  parseConfig(JSON.stringify(config), path) // says what cannot be
+  return fillFromSynth(config, section, [])
 }
 
-function report(folder: string, record: WholeRecord, made: boolean): string[] {
+function report(folder: string, perWindow: number, record: WholeRecord, made: boolean): string[] {
   const bytes = statSync(join(folder, 'tokens.h5')).size
   const [fact, ...facts] = record.facts
   return [
     `${made ? 'made       ' : 'there      '} ${folder}: ${counted(record.tokens, 'token')}, ${(bytes / 1e6).toFixed(1)} MB`,
     `language    ${record.section.language}: ${fact}`,
     ...facts.map((one) => `            ${one}`),
-    `window      ${counted(record.attn_length, 'token')}`,
+    `window      ${counted(record.attn_length, 'token')}, ${counted(perWindow, 'example')}`,
     `floor       ${record.floor.toFixed(4)} nats per token, in any order`,
     `next        npx aot-arrow ${join(folder, 'config.json')}`,
   ]

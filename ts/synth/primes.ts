@@ -75,12 +75,9 @@ export function primesBetween(from: number, to: number): number[] {
   return primes
 }
 
-/** The pair i < j with the number j (j - 1) / 2 + i. */
+/** The pair i < j with the number j (j - 1) / 2 + i, below 2^48: the root is then far enough from the next whole number. */
 export function pairOf(index: number): [number, number] {
-  let j = Math.floor((1 + Math.sqrt(1 + 8 * index)) / 2)
-  // The root may be rounded across a whole number.
-  while ((j * (j - 1)) / 2 > index) j--
-  while (((j + 1) * j) / 2 <= index) j++
+  const j = Math.floor((1 + Math.sqrt(1 + 8 * index)) / 2)
   return [index - (j * (j - 1)) / 2, j]
 }
 
