@@ -31,10 +31,19 @@ export interface Series extends Look {
 
 export interface Lines {
   series: Series[]
-  x: { label: string; scale: 'linear' | 'log' | 'log2'; ticks?: number[]; format?: (value: number) => string }
+  x: {
+    label: string
+    scale: 'linear' | 'log' | 'log2'
+    /** A place that the picture reaches, too. */
+    from?: number
+    ticks?: number[]
+    format?: (value: number) => string
+  }
   y: {
-    label: string /** Zero is in the picture, as a line. */
-    zero: boolean /** Nothing is drawn above. */
+    label: string
+    /** Zero is in the picture, as a line. */
+    zero: boolean
+    /** Nothing is drawn above. */
     top?: number
   }
   /** Levels with a name. */
@@ -43,7 +52,7 @@ export interface Lines {
 }
 
 const defaultHeight = { wide: 340, narrow: 260 }
-const margins = { top: 30, left: 58 }
+const margins = { top: 32, left: 58 }
 /** Room below: with a label of the axis or without. */
 const bottomOf = ({ x }: Lines) => (x.label === '' ? 24 : 42)
 const labelGap = 16
@@ -66,7 +75,9 @@ function yDomain({ series, y, levels = [] }: Lines): [number, number] {
 }
 
 function xDomain({ series, x }: Lines): [number, number] {
-  const values = series.flatMap(({ points }) => points.map((point) => point.x)).filter(Number.isFinite)
+  const values = [...series.flatMap(({ points }) => points.map((point) => point.x)), x.from ?? Number.NaN].filter(
+    Number.isFinite,
+  )
   if (values.length === 0) return x.scale === 'linear' ? [0, 1] : [1, 10]
   // Bars beside each other need more.
   const room = series.some((one) => one.spread === 'bars') ? 0.06 : 0.02
@@ -193,7 +204,7 @@ export function drawLines(name: string, lines: Lines, width: number): Drawing {
         frameAnchor: 'top-left',
         textAnchor: 'start',
         dx: 6 - margins.left,
-        dy: -18,
+        dy: -20,
         fontWeight: 600,
       }),
       Plot.text([x.label], {
