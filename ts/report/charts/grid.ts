@@ -9,6 +9,7 @@ import type { Table } from '../tables.js'
 import type { Chart } from './draw.js'
 import { drawLines, type Lines, mostLabels, type Point, type Series } from './lines.js'
 import { drawRows, type RowPoint, type Rows } from './rows.js'
+import { decades, powersOfTwo } from './ticks.js'
 import { ratioInterval, ratioNote } from './training.js'
 
 const unit = 'BW/FW − 1, %'
@@ -89,13 +90,6 @@ function lineChart(
   }
 }
 
-/** Powers of two that the lengths reach. */
-function powersOfTwo(values: readonly number[]): number[] {
-  const [low, high] = [Math.ceil(Math.log2(Math.min(...values))), Math.floor(Math.log2(Math.max(...values)))]
-  const all = Array.from({ length: Math.max(0, high - low + 1) }, (_, index) => 2 ** (low + index))
-  return all.length > 0 ? all : [...new Set(values)]
-}
-
 function contextChart(results: readonly ArrowResult[], dimensions: readonly Dimension[]): Chart[] {
   if (!dimensions.some(({ key }) => key === 'attn_length')) return []
   const references = Object.entries(paperContexts).map(([language, values]) => ({
@@ -124,15 +118,6 @@ function contextChart(results: readonly ArrowResult[], dimensions: readonly Dime
       references,
     ),
   ]
-}
-
-/** 1, 2 and 5 times powers of ten that the sizes reach; the powers alone where those are many. */
-function decades(...values: (readonly number[])[]): number[] {
-  const all = values.flat()
-  const [low, high] = [Math.min(...all), Math.max(...all)]
-  const powers = Array.from({ length: 14 }, (_, power) => 10 ** power)
-  const fine = powers.flatMap((power) => [power, 2 * power, 5 * power]).filter((value) => value >= low && value <= high)
-  return fine.length > 5 ? fine.filter((value) => Number.isInteger(Math.log10(value))) : fine
 }
 
 /** Whether models of one context length differ in size: length itself changes the number of position embeddings. */

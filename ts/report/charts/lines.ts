@@ -1,5 +1,6 @@
 /** Lines with bands or interval bars over a numeric axis, labelled where they end. */
 import * as Plot from '@observablehq/plot'
+import { shortened } from '../../queue/lines.js'
 import { tick } from '../numbers.js'
 import { colour, type Look } from '../palette.js'
 import { type Drawing, draw, halo, spread, textWidth, widths } from './draw.js'
@@ -30,10 +31,19 @@ export interface Series extends Look {
 
 export interface Lines {
   series: Series[]
-  x: { label: string; scale: 'linear' | 'log' | 'log2'; ticks?: number[]; format?: (value: number) => string }
+  x: {
+    label: string
+    scale: 'linear' | 'log' | 'log2'
+    /** A place that the picture reaches, too. */
+    from?: number
+    ticks?: number[]
+    format?: (value: number) => string
+  }
   y: {
-    label: string /** Zero is in the picture, as a line. */
-    zero: boolean /** Nothing is drawn above. */
+    label: string
+    /** Zero is in the picture, as a line. */
+    zero: boolean
+    /** Nothing is drawn above. */
     top?: number
   }
   /** Levels with a name. */
@@ -42,7 +52,7 @@ export interface Lines {
 }
 
 const defaultHeight = { wide: 340, narrow: 260 }
-const margins = { top: 30, left: 58 }
+const margins = { top: 32, left: 58 }
 /** Room below: with a label of the axis or without. */
 const bottomOf = ({ x }: Lines) => (x.label === '' ? 24 : 42)
 const labelGap = 16
@@ -65,10 +75,14 @@ function yDomain({ series, y, levels = [] }: Lines): [number, number] {
 }
 
 function xDomain({ series, x }: Lines): [number, number] {
-  const values = series.flatMap(({ points }) => points.map((point) => point.x)).filter(Number.isFinite)
+  const values = [...series.flatMap(({ points }) => points.map((point) => point.x)), x.from ?? Number.NaN].filter(
+    Number.isFinite,
+  )
   if (values.length === 0) return x.scale === 'linear' ? [0, 1] : [1, 10]
-  if (x.scale === 'linear') return extent(values, 0.02)
-  const [low, high] = extent(values.map(Math.log), 0.04)
+  // Bars beside each other need more.
+  const room = series.some((one) => one.spread === 'bars') ? 0.06 : 0.02
+  if (x.scale === 'linear') return extent(values, room)
+  const [low, high] = extent(values.map(Math.log), room + 0.02)
   return low < high ? [Math.exp(low), Math.exp(high)] : [Math.exp(low) / 2, Math.exp(high) * 2]
 }
 
@@ -172,7 +186,7 @@ export function drawLines(name: string, lines: Lines, width: number): Drawing {
   const { x, y, levels = [] } = lines
   const bottom = bottomOf(lines)
   const said = labelled.map(({ label, value, ...series }) => {
-    return { ...series, label: value === undefined || narrow ? label : `${label} ${value}` }
+    return { ...series, label: narrow ? shortened(label, 17) : value === undefined ? label : `${label} ${value}` }
   })
   const right = 14 + Math.max(0, ...said.map(({ label }) => textWidth(label, { bold: true })))
   const bars = lines.series.filter((series) => series.spread === 'bars')
@@ -203,7 +217,7 @@ export function drawLines(name: string, lines: Lines, width: number): Drawing {
         frameAnchor: 'top-left',
         textAnchor: 'start',
         dx: 6 - margins.left,
-        dy: -18,
+        dy: -20,
         fontWeight: 600,
       }),
       Plot.text([x.label], {

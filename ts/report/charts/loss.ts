@@ -109,7 +109,7 @@ export function lossLines(result: ArrowResult): { lines: Lines; notes: string[] 
   return {
     lines: {
       series: series.filter(({ points }) => points.length > 0),
-      x: { label: 'minibatches →', scale: 'linear', format: shortCount },
+      x: { label: 'minibatches →', scale: 'linear', from: 0, format: shortCount },
       y: { label: '↑ loss, nats per token', zero: false, ...(top !== undefined && { top }) },
       height: { wide: 410, narrow: 280 },
       ...(known !== null && { levels: [{ y: known.floor, label: 'entropy floor' }] }),

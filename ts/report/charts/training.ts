@@ -67,7 +67,7 @@ export function trainingLines({ training }: ArrowResult, unit: 'percent' | 'nats
   }))
   return {
     series: [{ label: '', colour: colour('c4'), symbol: 'diamond', points, spread: 'band', dots: true }],
-    x: { label: unit === 'percent' ? '' : 'minibatches →', scale: 'linear', format: shortCount },
+    x: { label: unit === 'percent' ? '' : 'minibatches →', scale: 'linear', from: 0, format: shortCount },
     y: { label: unit === 'percent' ? '↑ BW/FW − 1, %' : '↑ BW − FW, nats per token', zero: true },
   }
 }
