@@ -175,5 +175,8 @@ test.serial('a damaged arrow.json is named with its cure', async (t) => {
   writeFileSync(join(folderOf(folder), 'arrow.json'), '{"format":')
   const { status, stderr } = await start(folder, 'tiny.json', '--seeds', '1').ended
   t.is(status, 2)
-  t.regex(stderr, /arrow\.json is damaged or not of this version: remove it; it is made anew from the runs/)
+  t.regex(
+    stderr,
+    /arrow\.json is damaged or of another version \(it is no whole JSON document\): remove it, and the runs beside it are read/,
+  )
 })

@@ -2,6 +2,7 @@
 
 import { inFile, type Mutation } from './mutation.js'
 import { amx } from './mutations_amx.js'
+import { arrow } from './mutations_arrow.js'
 import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
 import { encoder } from './mutations_encoder.js'
@@ -10,7 +11,10 @@ import { recurrent } from './mutations_recurrent.js'
 import { replicas } from './mutations_replicas.js'
 import { replicasCuda } from './mutations_replicas_cuda.js'
 import { scaling } from './mutations_scaling.js'
+import { serve } from './mutations_serve.js'
 import { shards } from './mutations_shards.js'
+import { stats } from './mutations_stats.js'
+import { synth } from './mutations_synth.js'
 import { text, tokenizer } from './mutations_text.js'
 import { tokenize } from './mutations_tokenize.js'
 import { units } from './mutations_units.js'
@@ -489,4 +493,8 @@ export const mutations: readonly Mutation[] = [
   ...bench,
   ...scaling,
   ...queue,
+  ...arrow,
+  ...stats,
+  ...synth,
+  ...serve,
 ].sort((a, b) => Number(b.file.startsWith('ts/')) - Number(a.file.startsWith('ts/')))

@@ -43,7 +43,7 @@ export const serve = [
     ['runs are looked for in the states of runs', "'state', ", ''],
     ['a folder by two paths counts twice', '  if (seen.has(place)) return\n', ''],
   ),
-  ...inFile('ts/report/comparison_file.ts', 'report/collect', [
+  ...inFile('ts/arrow/comparison.ts', 'report/collect', [
     'results are not looked at',
     "checked(path, result, one, ['results', index])",
     'void [index, one]',

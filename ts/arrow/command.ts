@@ -4,7 +4,7 @@ import { stopOnSignals } from '../cli/command.js'
 import { placesOf } from '../devices/places.js'
 import { AotError } from '../errors.js'
 import { formatNumberOf } from '../logging/amounts.js'
-import { readComparison } from './comparison.js'
+import { resultsIn } from './comparison.js'
 import { finishArrow, resultOf } from './finish.js'
 import { checkComparable } from './groups.js'
 import { type ArrowPlan, planArrow } from './plan.js'
@@ -57,7 +57,7 @@ export async function compareRuns({
   checkComparable(runs)
   const name = runs[0]?.config.model as string
   const signal = new AbortController().signal
-  const before = readComparison(output)?.results ?? []
+  const before = resultsIn(output)
   const options = { device: devices.join(','), threads, signal, say }
   const result = await resultOf({ name, cell: {}, runs }, before, options)
   if (result === null) {

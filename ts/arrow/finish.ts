@@ -1,7 +1,7 @@
 /** From trained runs to results: what they wrote, and what their models say of single tokens. */
 import { readKnown } from '../synth/known.js'
 import { analyse } from './analyse.js'
-import { readComparison } from './comparison.js'
+import { resultsIn } from './comparison.js'
 import type { ArrowPlan, PlannedCell } from './plan.js'
 import { type RunRecord, readRun } from './read_run.js'
 import { findSources } from './sources.js'
@@ -17,11 +17,12 @@ export interface FinishOptions {
 
 /** Results of the cells that have a forward and a backward run with a common validation; the others are told of. */
 export async function finishArrow(plan: ArrowPlan, options: FinishOptions): Promise<ArrowResult[]> {
-  const before = readComparison(plan.folder)?.results ?? []
+  const before = resultsIn(plan.folder)
   const results: ArrowResult[] = []
   for (const cell of plan.cells) {
     const runs = recordsOf(cell, options.say)
     const found = await resultOf({ name: cell.name, cell: cell.cell.values, runs }, before, options)
+    if (found !== null && runs.length < cell.seeds.flat().length) found.finished = false
     if (found === null)
       options.say(`${cell.name}: nothing to compare: forward and backward have no validation in common`)
     else results.push(found)
