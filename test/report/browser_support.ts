@@ -37,8 +37,8 @@ export async function openPage(
 }
 
 /** Runs aot-report to its end. */
-export async function report(words: readonly string[]) {
-  const child = spawn(process.execPath, [bin, ...words])
+export async function report(words: readonly string[], folder = process.cwd()) {
+  const child = spawn(process.execPath, [bin, ...words], { cwd: folder })
   const [out, error] = [textOf(child, 'stdout'), textOf(child, 'stderr')]
   const [status] = await once(child, 'close')
   return { status: status as number, stdout: out(), stderr: error() }

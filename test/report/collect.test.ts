@@ -97,6 +97,18 @@ test('arrow.json is taken while nothing came after it', (t) => {
   t.is(collect([alone])[0]?.verdict, 'kept')
 })
 
+test('a comparison that lies apart from its runs is not told twice', (t) => {
+  const { root, folder } = pairIn(t)
+  const apart = join(root, 'compared')
+  mkdirSync(apart)
+  writeComparison(apart, finished(folder))
+  writePair(join(root, 'other'), { settings: { 'optim_params.lr': 0.5 } })
+  t.deepEqual(
+    collect([root]).map(({ name }) => name),
+    ['as told', 'other'],
+  )
+})
+
 test('runs that are newer are read; what arrow.json tells of the same steps is kept', (t) => {
   const { root, folder } = pairIn(t)
   const kept = finished(folder)

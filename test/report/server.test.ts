@@ -182,12 +182,14 @@ test('everyone who listens is sent the body at once, and each that differs from 
   const { server, address } = await serving(t)
   const listeners = [listen(t, address), listen(t, address), listen(t, address)]
   for (const { next } of listeners) t.is(await next(), reportBody(results))
+  t.is((await ask(address)).body, reportPage(results, { title: 'A title', live: true }))
   listeners.pop()?.leave()
   server.show(results)
   const verdict = 'one line\nand another'
   const changed = results.map((result) => ({ ...result, verdict }))
   server.show(changed)
   for (const { next } of listeners) t.is(await next(), reportBody(changed))
+  t.is((await ask(address)).body, reportPage(changed, { title: 'A title', live: true }))
   const late = listen(t, address)
   t.is(await late.next(), reportBody(changed))
   t.deepEqual(JSON.parse((await ask(address, { path: '/arrow.json' })).body)[0].verdict, verdict)

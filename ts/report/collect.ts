@@ -31,10 +31,11 @@ export class Collector {
   collect(): ArrowResult[] {
     const left: string[] = []
     const { comparisons, runs } = findRuns(this.paths)
-    const results = [
-      ...comparisons.flatMap((comparison) => this.#comparison(comparison, left)),
-      ...this.#live(runs, left),
-    ]
+    const compared = comparisons.flatMap((comparison) => this.#comparison(comparison, left))
+    // A comparison of finished runs lies apart from them.
+    const told = new Set(compared.flatMap(({ runs }) => runs.map(({ folder }) => resolve(folder))))
+    const others = runs.filter((run) => !told.has(resolve(run)))
+    const results = [...compared, ...this.#live(others, left)]
     const [why = 'a run folder holds config.json and metrics.jsonl; aot-arrow trains a pair'] = left
     if (results.length === 0) throw new AotError('AOT_DATA', `nothing to compare in ${this.paths.join(', ')}: ${why}`)
     for (const line of left) this.note(line)
