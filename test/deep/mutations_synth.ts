@@ -60,11 +60,12 @@ export const synth = [
   ...inFile(
     'ts/synth/ensure.ts',
     'synth/folder',
+    ['data that is whole waits for the lock', 'if (before !== null) return', 'if (before === undefined) return'],
     ["another's folder is overwritten", 'if (others.length === 0 || readRecord(folder) !== null) return', 'return'],
     [
       'two processes make the data',
-      'const there = wholeSynth(folder, data)',
-      'const there = null as ReturnType<typeof wholeSynth>',
+      'const since = wholeSynth(folder, data)',
+      'const since = null as ReturnType<typeof wholeSynth>',
     ],
   ),
   ...inFile(

@@ -114,6 +114,16 @@ test('the same bytes again, and nothing is written where all is there', async (t
   t.deepEqual(await made(first), [])
 })
 
+test('data that is whole needs no lock', async (t) => {
+  const folder = join(temporaryFolder(t), 'data')
+  await made(folder)
+  const lock = new native.FileLock(join(folder, 'lock'), { busy: 'busy' })
+  const patience = AbortSignal.timeout(2000)
+  const { made: again } = await ensureFolder(folder, dataOf(primes), { signal: patience })
+  t.false(again)
+  lock.release()
+})
+
 test('what is known of it', async (t) => {
   const folder = join(temporaryFolder(t), 'data')
   await ensureSynth(configOf(folder))

@@ -50,13 +50,16 @@ export async function ensureFolder(
     throw ioError('make the folder', folder, error)
   })
   refuseOthers(folder)
+  // Data that is whole needs no lock: it may lie where nothing can be written.
+  const before = wholeSynth(folder, data)
+  if (before !== null) return { record: before, made: false }
   const lock = await lockOf(folder, print, signal)
   try {
-    const there = wholeSynth(folder, data)
-    if (there !== null) return { record: there, made: false }
-    const before = readRecord(folder)
-    if (before?.state === 'whole')
-      print(`${folder} holds other or damaged data of ${before.section.language}: it is made anew`)
+    const since = wholeSynth(folder, data)
+    if (since !== null) return { record: since, made: false }
+    const other = readRecord(folder)
+    if (other?.state === 'whole')
+      print(`${folder} holds other or damaged data of ${other.section.language}: it is made anew`)
     print(`making ${data.section.language} in ${folder}`)
     return { record: await makeSynth(folder, data, signal), made: true }
   } finally {
