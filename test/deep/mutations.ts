@@ -6,6 +6,7 @@ import { arrow } from './mutations_arrow.js'
 import { bench } from './mutations_bench.js'
 import { cuda } from './mutations_cuda.js'
 import { encoder } from './mutations_encoder.js'
+import { page } from './mutations_page.js'
 import { queue } from './mutations_queue.js'
 import { recurrent } from './mutations_recurrent.js'
 import { replicas } from './mutations_replicas.js'
@@ -496,5 +497,6 @@ export const mutations: readonly Mutation[] = [
   ...arrow,
   ...stats,
   ...synth,
+  ...page,
   ...serve,
 ].sort((a, b) => Number(b.file.startsWith('ts/')) - Number(a.file.startsWith('ts/')))
