@@ -5,13 +5,15 @@ import { placesOf } from '../devices/places.js'
 import { AotError } from '../errors.js'
 import { formatNumberOf } from '../logging/amounts.js'
 import { resultsIn } from './comparison.js'
-import { finishArrow, resultOf } from './finish.js'
+import { finishArrow, resultOf, unlessStopped } from './finish.js'
 import { checkComparable } from './groups.js'
 import { type ArrowPlan, planArrow } from './plan.js'
 import { readRun } from './read_run.js'
 import { tellResults } from './tell.js'
 import { trainArrow } from './train.js'
 import type { ArrowResult } from './types.js'
+
+const stoppedLate = 'stopped; the runs are whole, and the same command goes on'
 
 const say = (line: string) => process.stderr.write(`aot-arrow: ${line}\n`)
 
@@ -23,13 +25,17 @@ export async function trainAndCompare(given: Extract<ArrowArguments, { kind: 'tr
   const { places, notes } = placesOf(given.devices, runs.length, perRun)
   for (const note of new Set([...notes, ...plan.cells.flatMap((cell) => cell.notes)])) say(`note: ${note}`)
   say(`${introduction(plan)} in ${plan.folder}, each with its log.txt`)
-  const promise = 'the runs save their state, and the same command goes on'
-  const trained = await trainArrow(plan, { places, say, stopOnSignals: () => stopOnSignals('aot-arrow', promise) })
+  const stopping = 'aot-arrow: stopping; the runs save their state, and the same command goes on'
+  const signal = stopOnSignals('aot-arrow', null)
+  const trained = await trainArrow(plan, { places, say, signal, stopping })
   if (trained.stopped) return
   if (trained.status !== 0) process.exitCode = trained.status
   const device = places[0]?.join(',') as string
-  const signal = new AbortController().signal
-  const results = await finishArrow(plan, { device, threads: given.threads, signal, say })
+  const results = await unlessStopped(signal, finishArrow(plan, { device, threads: given.threads, signal, say }))
+  if (results === null) {
+    say(stoppedLate)
+    return
+  }
   if (results.length === 0) {
     if (trained.status !== 0) return
     throw new AotError('AOT_DATA', `no run in ${plan.folder} has a validation: there is nothing to compare`)
@@ -56,10 +62,14 @@ export async function compareRuns({
   const runs = folders.map(readRun)
   checkComparable(runs)
   const name = runs[0]?.config.model as string
-  const signal = new AbortController().signal
+  const signal = stopOnSignals('aot-arrow', null)
   const before = resultsIn(output)
   const options = { device: devices.join(','), threads, signal, say }
-  const result = await resultOf({ name, cell: {}, runs }, before, options)
+  const result = await unlessStopped(signal, resultOf({ name, cell: {}, runs }, before, options))
+  if (signal.aborted) {
+    say(stoppedLate)
+    return
+  }
   if (result === null) {
     throw new AotError('AOT_DATA', `${folders.join(' and ')} have no validation in common: train both to the same step`)
   }

@@ -65,3 +65,13 @@ function sourcesBefore(result: ArrowResult, before: readonly ArrowResult[]): Sou
   const state = ({ runs }: ArrowResult) => JSON.stringify(runs.map(({ folder, step, seed }) => [folder, step, seed]))
   return before.find((one) => state(one) === state(result))?.sources ?? null
 }
+
+/** null when the signal ended the work. */
+export async function unlessStopped<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result | null> {
+  try {
+    return await work
+  } catch (error) {
+    if (!signal.aborted) throw error
+    return null
+  }
+}

@@ -24,8 +24,10 @@ const lookSeconds = 2
 
 export interface TrainArrowOptions {
   places: string[][]
-  /** Aborted on ^C; the queue listens to signals itself. */
-  stopOnSignals(): AbortSignal
+  /** Aborted on ^C; the queue listens to it by itself. */
+  signal: AbortSignal
+  /** What is said then, above the bar; nothing when it has been said already. */
+  stopping?: string | undefined
   /** Takes lines for the user. */
   say(line: string): void
 }
@@ -62,12 +64,12 @@ function liveOf(cells: readonly PlannedCell[], print: (line: string) => void): L
 }
 
 /** One seed after the other, the directions of each in turns. */
-async function trainPair(cell: PlannedCell, { places, stopOnSignals, say }: TrainArrowOptions): Promise<Trained> {
+async function trainPair(cell: PlannedCell, { places, signal, stopping, say }: TrainArrowOptions): Promise<Trained> {
   const device = places[0]?.join(',') as string
   await freeMemory(device.split(',')) // asks whether they are there
-  const signal = stopOnSignals()
   const progress = new TrainingProgress(cell)
   const live = liveOf([cell], (line) => progress.log(line))
+  if (stopping !== undefined) signal.addEventListener('abort', () => progress.log(stopping))
   try {
     for (const [index, planned] of cell.seeds.entries()) {
       const runs: ResolvedRun[] = []

@@ -9,7 +9,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { finishArrow } from '../arrow/finish.js'
+import { finishArrow, unlessStopped } from '../arrow/finish.js'
 import { type ArrowPlan, planArrow } from '../arrow/plan.js'
 import { tellResults } from '../arrow/tell.js'
 import { trainArrow } from '../arrow/train.js'
@@ -75,11 +75,12 @@ await runCommand(command, async () => {
   await tokenize(runs[0]?.on('cpu').config as ResolvedConfig, signal)
   if (signal.aborted) return
   say('\n2/3  training forwards and backwards, a step of each in turn')
-  const { stopped } = await trainArrow(arrow, { places: [['cpu']], say, stopOnSignals: () => signal })
+  const { stopped } = await trainArrow(arrow, { places: [['cpu']], say, signal })
   if (stopped) return
   say('\n3/3  comparing them on the same windows of unseen text\n')
-  const results = await finishArrow(arrow, { device: 'cpu', threads: undefined, signal, say })
-  if (signal.aborted) return
+  const finish = finishArrow(arrow, { device: 'cpu', threads: undefined, signal, say })
+  const results = await unlessStopped(signal, finish)
+  if (results === null) return
   const text = await tellResults(arrow.folder, 'State of the Union', results)
   for (const run of runs) {
     const sample = JSON.stringify(lastSample(run.on('cpu').runFolder).slice(0, 240))
