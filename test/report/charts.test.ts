@@ -6,6 +6,7 @@ import { type Chart, framed, spread, widths } from '../../ts/report/charts/draw.
 import { gridCharts } from '../../ts/report/charts/grid.js'
 import { lossChart, lossLines } from '../../ts/report/charts/loss.js'
 import { stretches } from '../../ts/report/charts/positions.js'
+import { ticksWithRoom } from '../../ts/report/charts/ticks.js'
 import { trainingChart, trainingLines } from '../../ts/report/charts/training.js'
 import { dimensionsOf, labelsOf } from '../../ts/report/dimensions.js'
 import { paperContexts } from '../../ts/report/paper.js'
@@ -240,6 +241,20 @@ test('names tell comparisons apart, even when all is the same', (t) => {
   const same = [result(), result(), result({ name: 'other' })]
   t.is(new Set(labelsOf(same)).size, 3)
   t.deepEqual(dimensionsOf(same), [])
+})
+
+test('data that follow from the cell are no dimension of a grid, data of several grids are', (t) => {
+  const cells = (text: string) =>
+    [16, 32].map((length) => result({ length, data: `${text}-${length}`, cell: { attn_length: length } }))
+  const keys = (results: readonly ArrowResult[]) => dimensionsOf(results).map(({ key }) => key)
+  t.deepEqual(keys(cells('copy')), ['attn_length'])
+  t.deepEqual(keys([...cells('en'), ...cells('fr')]), ['attn_length', 'data'])
+})
+
+test('of ticks that would lie on each other every second or third stays', (t) => {
+  t.deepEqual(ticksWithRoom([4, 8, 16, 32], [10, 10, 20, 20], 200), [4, 8, 16, 32])
+  t.deepEqual(ticksWithRoom([4, 8, 16, 32, 64], [20, 20, 20, 20, 20], 60), [4, 32])
+  t.deepEqual(ticksWithRoom([4, 8], [50, 50], 10), [4])
 })
 
 test('labels that would lie on each other are moved apart, no further', (t) => {

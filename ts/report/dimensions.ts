@@ -50,6 +50,21 @@ const own: (Dimension & { alias: string })[] = [
 const differs = (results: readonly ArrowResult[], { value }: Dimension) =>
   new Set(results.map((result) => JSON.stringify(value(result)))).size > 1
 
+/** Whether the cells of a grid, whose keys do not name the dimension, settle it: another window makes other data, say. */
+function isSettled(results: readonly ArrowResult[], { value, alias }: (typeof own)[number]): boolean {
+  if (
+    results.some(({ cell }) => Object.keys(cell).length === 0 || Object.keys(cell).some((key) => last(key) === alias))
+  )
+    return false
+  const found = new Map<string, string>()
+  return results.every((result) => {
+    const [cell, one] = [JSON.stringify(result.cell), JSON.stringify(value(result))]
+    const other = found.get(cell) ?? one
+    found.set(cell, one)
+    return other === one
+  })
+}
+
 /** Those with more than one value, context length, model and data first, then the other keys of the grid in their order. */
 export function dimensionsOf(results: readonly ArrowResult[]): Dimension[] {
   const keys = [...new Set(results.flatMap(({ cell }) => Object.keys(cell)))]
@@ -59,7 +74,8 @@ export function dimensionsOf(results: readonly ArrowResult[]): Dimension[] {
       const named = (value: Value) => `${last(key)} ${typeof value === 'number' ? tick(value) : written(value)}`
       return { key, title: last(key), value: ({ cell }) => cell[key] ?? null, write: written, named }
     })
-  return [...own, ...rest].filter((dimension) => differs(results, dimension))
+  const free = own.filter((dimension) => !isSettled(results, dimension))
+  return [...free, ...rest].filter((dimension) => differs(results, dimension))
 }
 
 /** Names that tell the comparisons apart: their place in the grid, else their own. */

@@ -4,6 +4,7 @@ import { shortened } from '../../queue/lines.js'
 import { tick } from '../numbers.js'
 import { colour, type Look } from '../palette.js'
 import { type Drawing, draw, halo, spread, textWidth, widths } from './draw.js'
+import { ticksWithRoom } from './ticks.js'
 
 export interface Point {
   x: number
@@ -193,6 +194,8 @@ export function drawLines(name: string, lines: Lines, width: number): Drawing {
   const apart = Math.min(7, 28 / Math.max(1, bars.length))
   const log = x.scale === 'linear' ? {} : { type: 'log' as const, base: x.scale === 'log2' ? 2 : 10 }
   const format = x.format ?? tick
+  const tickWidths = x.ticks?.map((value) => textWidth(format(value))) ?? []
+  const ticks = x.ticks && ticksWithRoom(x.ticks, tickWidths, width - margins.left - right)
   return draw(name, {
     width,
     height,
@@ -206,7 +209,7 @@ export function drawLines(name: string, lines: Lines, width: number): Drawing {
       Plot.gridY({ stroke: colour('grid'), strokeOpacity: 1, ticks: narrow ? 5 : 6 }),
       Plot.axisY({ ticks: narrow ? 5 : 6, tickSize: 0, tickFormat: tick, label: null, fill: colour('muted') }),
       Plot.axisX({
-        ticks: x.ticks ?? (narrow ? 4 : 8),
+        ticks: ticks ?? (narrow ? 4 : 8),
         tickSize: 4,
         tickFormat: format,
         label: null,

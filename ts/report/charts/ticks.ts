@@ -7,6 +7,13 @@ export function powersOfTwo(values: readonly number[]): number[] {
   return all.length > 0 ? all : [...new Set(values)]
 }
 
+/** Every tick, or every second, third, ... : as many as have room beside each other. `widths` of their texts, in pixels. */
+export function ticksWithRoom(ticks: readonly number[], widths: readonly number[], room: number): number[] {
+  const most = Math.max(1, Math.floor(room / (Math.max(0, ...widths) + 6)))
+  const every = Math.ceil(ticks.length / most)
+  return ticks.filter((_, index) => index % every === 0)
+}
+
 /** 1, 2 and 5 times powers of ten that the sizes reach; the powers alone where those are many. */
 export function decades(...values: (readonly number[])[]): number[] {
   const all = values.flat()
