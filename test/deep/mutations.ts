@@ -465,11 +465,6 @@ const front = [
     '; known are cpu, cuda:N, emulated, reference',
     '',
   ]),
-  ...inFile('ts/report/paired.ts', 'report/paired', [
-    'the standard error divides by n instead of n - 1',
-    'Math.sqrt(squares / (windows - 1))',
-    'Math.sqrt(squares / windows)',
-  ]),
 ]
 
 /** TypeScript first: these need no native build. */
