@@ -71,7 +71,7 @@ async function trainPair(cell: PlannedCell, { places, signal, stopping, say }: T
   const live = liveOf([cell], (line) => progress.log(line))
   if (stopping !== undefined) signal.addEventListener('abort', () => progress.log(stopping))
   try {
-    for (const [index, planned] of cell.seeds.entries()) {
+    for (const planned of cell.seeds) {
       const runs: ResolvedRun[] = []
       for (const run of planned) {
         const resolved = run.on(device)
@@ -81,7 +81,8 @@ async function trainPair(cell: PlannedCell, { places, signal, stopping, say }: T
       }
       if (runs.length === 0) continue
       const groups = (await fitTogether(runs, device)) ? [runs] : runs.map((run) => [run])
-      if (groups.length > 1) say(`seed ${index}: the models do not fit into memory together: one after the other`)
+      if (groups.length > 1)
+        say(`seed ${runs[0]?.config.seed}: the models do not fit into memory together: one after the other`)
       for (const group of groups) {
         const { stopped } = await trainInTurns(group, {
           signal,
