@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { AotError } from '../errors.js'
 import { formatBytes, formatCount, formatDuration, formatNumberOf, formatWhole } from '../logging/amounts.js'
 import { openCorpus } from '../tokenize/corpus.js'
-import { trainTokenizer } from '../tokenize/counts.js'
+import { removeLeftCounts, trainTokenizer } from '../tokenize/counts.js'
 import { type Estimate, estimate, freeSpace, leastTokenBytes } from '../tokenize/estimate.js'
 import { type Inputs, lookAtInputs } from '../tokenize/inputs.js'
 import { inspect } from '../tokenize/inspect.js'
@@ -120,6 +120,7 @@ export async function tokenize(args: Arguments, signal: AbortSignal): Promise<vo
   if (!again) refuseToOverwrite(folder, args.force ?? false, `use it with --tokenizer ${shownPath(folder)}, or `)
   checkBeforeTraining(inputs, file, options)
   if (again) {
+    removeLeftCounts(folder)
     const tokenizer = openTokenizer(folder)
     const lines = [tokenizerLine(folder, tokenizer.native, '; made by an earlier run on this text')]
     return encodeWith(corpus, tokenizer, args, signal, lines)

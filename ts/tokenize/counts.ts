@@ -67,6 +67,20 @@ export async function trainTokenizer(
   return { ...result, text: { ...result.text, files: inputs.files.length }, folder, stages }
 }
 
+/** What a process left that was killed after it had saved the tokenizer; of no more use, unless one is at work there. */
+export function removeLeftCounts(folder: string): void {
+  const counts = `${folder}.counts`
+  if (!existsSync(counts)) return
+  let release: () => void
+  try {
+    release = lockAll(counts, shownPath(counts))
+  } catch {
+    return
+  }
+  removeFolderOfWork(counts)
+  release()
+}
+
 type Counted = TrainFilesResult & { bytesNow: number }
 
 async function trainInMemory(
