@@ -35,7 +35,8 @@ export const stats = [
     'ts/arrow/verdict.ts',
     'arrow/seeds',
     ['one seed establishes the sign', 'export const seedsForSign = 3', 'export const seedsForSign = 1'],
-    ['an interval that touches zero establishes it', 'interval.low > 0 ||', 'interval.low >= 0 ||'],
+    ['an interval that touches zero establishes it', 'low > 0 ||', 'low >= 0 ||'],
+    ['a sign is established in passing', 'soFar === null && seeds >=', 'seeds >='],
   ),
   ...inFile(
     'ts/arrow/analyse.ts',

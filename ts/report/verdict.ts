@@ -14,7 +14,9 @@ export function describeSign({ established, seeds, interval }: ArrowResult): { t
         ? 'two seeds: sign not established, it takes three'
         : interval !== null && interval.low <= 0 && interval.high >= 0
           ? 'sign not established: the interval has zero in it'
-          : 'sign not established: there is no interval'
+          : interval !== null
+            ? 'sign not established: the runs are not at their end'
+            : 'sign not established: there is no interval'
   return { text: why, established }
 }
 
