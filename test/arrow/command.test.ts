@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import type { ArrowResult } from '../../ts/arrow/types.js'
@@ -113,6 +113,7 @@ test.serial('a grid goes through the queue and ends in one report', async (t) =>
 
   // One cell's run is lost: only that is trained again, and the report is the same.
   const before = outcome(folder)
+  rmSync(join(folderOf(folder), 'attn_length=12,model=gru/seed-0-backward'), { recursive: true })
   const again = await start(folder, ...words).ended
   t.is(again.status, 0, again.stderr)
   t.deepEqual(outcome(folder), before)

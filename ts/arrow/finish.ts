@@ -2,6 +2,7 @@
 import { readKnown } from '../synth/known.js'
 import { analyse } from './analyse.js'
 import { resultsIn } from './comparison.js'
+import { checkSame } from './groups.js'
 import type { ArrowPlan, PlannedCell } from './plan.js'
 import { type RunRecord, readRun } from './read_run.js'
 import { findSources } from './sources.js'
@@ -15,12 +16,17 @@ export interface FinishOptions {
   say(line: string): void
 }
 
-/** Results of the cells that have a forward and a backward run with a common validation; the others are told of. */
+/**
+ * Results of the cells that have a forward and a backward run with a common validation; the others are told of.
+ * @throws AotError AOT_CONFIG when runs of a cell were trained on different data: a run at its end is not trained again when
+ * the file is another by then.
+ */
 export async function finishArrow(plan: ArrowPlan, options: FinishOptions): Promise<ArrowResult[]> {
   const before = resultsIn(plan.folder)
   const results: ArrowResult[] = []
   for (const cell of plan.cells) {
     const runs = recordsOf(cell, options.say)
+    checkSame(runs)
     const planned = cell.seeds.flat().length
     const found = await resultOf({ name: cell.name, cell: cell.cell.values, runs, planned }, before, options)
     if (found === null)
