@@ -2,8 +2,9 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import type { ArrowResult } from '../../ts/arrow/types.js'
+import { until } from '../cli/start.js'
 import { readLines, temporaryFolder } from '../train/runs.js'
-import { folderOf, outcome, results, sizeOf, start, until, writeConfig } from './arrow_command.js'
+import { folderOf, outcome, results, sizeOf, start, writeConfig } from './arrow_command.js'
 
 function lastLoss(runFolder: string): number {
   return readLines(runFolder).at(-1)?.['loss/valid'] as number
