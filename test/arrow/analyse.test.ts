@@ -136,6 +136,16 @@ test('three seeds that agree establish the sign', (t) => {
   near(t, found.by_position.forward?.[0] as number, found.fw + 1)
 })
 
+test('before the end, or while one run is missing, no sign is established', (t) => {
+  const runs = seeds(maker(t), [0.25, 0.28125, 0.25])
+  const missing = analyse({ ...whole, runs, planned: 7 }) as ArrowResult
+  t.deepEqual([missing.seeds.length, missing.finished, missing.established], [3, false, false])
+  t.regex(missing.verdict, /^so far, at step 20: backward is harder/)
+  const going = result([...runs.slice(0, -1), { ...(runs.at(-1) as RunRecord), finished: false }])
+  t.deepEqual([going.finished, going.established], [false, false])
+  t.true((analyse({ ...whole, runs, planned: 6 }) as ArrowResult).established)
+})
+
 test('seeds that do not agree establish none, nor do two', (t) => {
   t.regex(result(seeds(maker(t), [0.25, -0.125, 0.25])).verdict, /^sign not established: .* zero is in/)
   const two = result(seeds(maker(t), [0.25, 0.25]))

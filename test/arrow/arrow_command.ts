@@ -1,24 +1,10 @@
 /** aot-arrow as a person runs it. */
-import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Comparison } from '../../ts/arrow/comparison.js'
-import { packageRoot } from '../../ts/native.js'
+import { startCommand } from '../cli/start.js'
 
-export function start(folder: string, ...words: string[]) {
-  const child = spawn(process.execPath, [join(packageRoot, 'bin/aot-arrow.js'), ...words], { cwd: folder })
-  const out = { stdout: '', stderr: '' }
-  child.stdout.on('data', (text) => {
-    out.stdout += text
-  })
-  child.stderr.on('data', (text) => {
-    out.stderr += text
-  })
-  const ended = new Promise<{ status: number | null; stdout: string; stderr: string }>((resolve) => {
-    child.on('close', (status) => resolve({ status, ...out }))
-  })
-  return { child, ended }
-}
+export const start = (folder: string, ...words: string[]) => startCommand('aot-arrow', folder, words)
 
 /** A language and a model for both directions that take seconds; the window is two copies of three letters. */
 export function writeConfig(folder: string, training: Record<string, unknown> = {}): string {
@@ -48,10 +34,6 @@ export function results(folder: string) {
 export function outcome(folder: string): Record<string, string> {
   const names = ['arrow.json', 'report.html', 'pictures/arrow.svg', 'pictures/arrow.png']
   return Object.fromEntries(names.map((name) => [name, readFileSync(join(folderOf(folder), name), 'base64')]))
-}
-
-export async function until(what: () => boolean): Promise<void> {
-  while (!what()) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
 export function sizeOf(path: string): number {

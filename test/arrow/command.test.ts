@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import type { ArrowResult } from '../../ts/arrow/types.js'
+import { until } from '../cli/start.js'
 import { readLines, temporaryFolder } from '../train/runs.js'
-import { folderOf, outcome, results, sizeOf, start, until, writeConfig } from './arrow_command.js'
+import { folderOf, outcome, results, sizeOf, start, writeConfig } from './arrow_command.js'
 
 function lastLoss(runFolder: string): number {
   return readLines(runFolder).at(-1)?.['loss/valid'] as number
@@ -113,6 +114,7 @@ test.serial('a grid goes through the queue and ends in one report', async (t) =>
 
   // One cell's run is lost: only that is trained again, and the report is the same.
   const before = outcome(folder)
+  rmSync(join(folderOf(folder), 'attn_length=12,model=gru/seed-0-backward'), { recursive: true })
   const again = await start(folder, ...words).ended
   t.is(again.status, 0, again.stderr)
   t.deepEqual(outcome(folder), before)

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { checkComparable, groupRuns } from '../../ts/arrow/groups.js'
+import { checkComparable, checkSame, groupRuns } from '../../ts/arrow/groups.js'
 import { type MadeRun, makeRecord, temporaryFolder } from './records.js'
 
 const valid = [{ step: 10, losses: [4, 5, 6] }]
@@ -72,6 +72,19 @@ test('files are known by what they hold, windows by their numbers', (t) => {
   t.is(groupRuns([first, other, windows]).length, 3)
   // An older run did not keep them.
   checkComparable([first, make('old', { backwards: true }, { keepsWindows: false })])
+})
+
+test('what one run does not know does not hide that two others differ', (t) => {
+  const make = maker(t)
+  const old = make('old', { permutation: 'middle_out' }, { keepsWindows: false })
+  const [first, second] = [make('fw'), make('bw', { backwards: true }, { windows: [0, 1, 3] })]
+  for (const check of [checkSame, checkComparable]) {
+    t.throws(() => check([old, first, second]), {
+      code: 'AOT_CONFIG',
+      message: /validation windows are others in .*bw/,
+    })
+  }
+  t.deepEqual(groupRuns([old, first, second]), [[old, first], [second]])
 })
 
 test('runs at different steps are refused', (t) => {

@@ -92,13 +92,14 @@ test('the spread of the seeds', (t) => {
 
 const interval = (low: number, high: number): Interval => ({ low, high, level: 0.95, over: 'windows', blocks: 16 })
 
-test('the sign is established by three seeds and an interval on one side of zero', (t) => {
-  t.true(isEstablished({ seeds: 3, interval: interval(0.01, 0.02) }))
-  t.true(isEstablished({ seeds: 4, interval: interval(-0.02, -0.01) }))
-  t.false(isEstablished({ seeds: 2, interval: interval(0.01, 0.02) }))
-  t.false(isEstablished({ seeds: 3, interval: interval(-0.01, 0.02) }))
-  t.false(isEstablished({ seeds: 3, interval: interval(0, 0.02) }))
-  t.false(isEstablished({ seeds: 3, interval: null }))
+test('the sign is established by three seeds at their end and an interval on one side of zero', (t) => {
+  t.true(isEstablished({ soFar: null, seeds: 3, interval: interval(0.01, 0.02) }))
+  t.true(isEstablished({ soFar: null, seeds: 4, interval: interval(-0.02, -0.01) }))
+  t.false(isEstablished({ soFar: null, seeds: 2, interval: interval(0.01, 0.02) }))
+  t.false(isEstablished({ soFar: null, seeds: 3, interval: interval(-0.01, 0.02) }))
+  t.false(isEstablished({ soFar: null, seeds: 3, interval: interval(0, 0.02) }))
+  t.false(isEstablished({ soFar: null, seeds: 3, interval: null }))
+  t.false(isEstablished({ soFar: 250, seeds: 3, interval: interval(0.01, 0.02) }))
 })
 
 test('the verdict says what is known and what is not', (t) => {

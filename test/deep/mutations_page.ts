@@ -16,7 +16,7 @@ export const page = [
   ...inFile(
     'ts/report/verdict.ts',
     'report/page',
-    ['two seeds are enough to look at the interval', 'seeds.length < 3', 'seeds.length < 2'],
+    ['two seeds are enough to look at the interval', 'seeds.length < seedsForSign', 'seeds.length < 2'],
     ['an unestablished sign is told as an answer', 'if (!sign.established)', "if (sign.text === '')"],
   ),
   ...inFile('ts/report/charts/draw.ts', 'report/page', [

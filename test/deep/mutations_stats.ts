@@ -35,7 +35,14 @@ export const stats = [
     'ts/arrow/verdict.ts',
     'arrow/seeds',
     ['one seed establishes the sign', 'export const seedsForSign = 3', 'export const seedsForSign = 1'],
-    ['an interval that touches zero establishes it', 'interval.low > 0 ||', 'interval.low >= 0 ||'],
+    ['an interval that touches zero establishes it', 'low > 0 ||', 'low >= 0 ||'],
+    ['a sign is established in passing', 'soFar === null && seeds >=', 'seeds >='],
+  ),
+  ...inFile(
+    'ts/arrow/finish.ts',
+    'arrow/finish',
+    ['seeds of different data are taken together', '    checkSame(runs)\n', ''],
+    ['a comparison that lacks runs is at its end', 'runs, planned }, before', 'runs }, before'],
   ),
   ...inFile(
     'ts/arrow/analyse.ts',
@@ -58,11 +65,20 @@ export const stats = [
     ],
     ['a run is at its end before its last validation', ' && state.state.validated_step === state.step', ''],
   ),
-  ...inFile('ts/arrow/groups.ts', 'arrow/groups', [
-    'other validation windows are compared',
-    'return haveSameWindows(first, second)\n',
-    'return haveSameWindows(first, first)\n',
-  ]),
+  ...inFile(
+    'ts/arrow/groups.ts',
+    'arrow/groups',
+    [
+      'other validation windows are compared',
+      'return haveSameWindows(first, second)\n',
+      'return haveSameWindows(first, first)\n',
+    ],
+    [
+      'what the first run does not know hides what differs',
+      'others.every((other) => firstMismatch',
+      'others.slice(0, 1).every((other) => firstMismatch',
+    ],
+  ),
   ...inFile(
     'ts/arrow/token_losses.ts',
     'arrow/sources',

@@ -1,29 +1,17 @@
 /** aot-train with several configs, as a person runs it. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { native, packageRoot } from '../../ts/native.js'
+import { native } from '../../ts/native.js'
+import { startCommand, until } from '../cli/start.js'
 import { comparable, makeRun, readLines, realDataset, type Settings } from '../train/runs.js'
 
 const names = ['a', 'b', 'c', 'd', 'e', 'f']
 /** So many a cpu of the queue gets. */
 const threads = Math.max(1, Math.floor(native.availableCores() / 2))
 
-function start(folder: string, ...words: string[]) {
-  const child = spawn(process.execPath, [join(packageRoot, 'bin/aot-train.js'), ...words], { cwd: folder })
-  const out = { stdout: '', stderr: '' }
-  child.stdout.on('data', (text) => {
-    out.stdout += text
-  })
-  child.stderr.on('data', (text) => {
-    out.stderr += text
-  })
-  const ended = new Promise<{ status: number | null; stdout: string; stderr: string }>((resolve) => {
-    child.on('close', (status) => resolve({ status, ...out }))
-  })
-  return { child, ended }
-}
+const start = (folder: string, ...words: string[]) => startCommand('aot-train', folder, words)
 
 /** Configs a.json to f.json of short runs, each of its own kind; c has no dataset that can be read. */
 function makeConfigs(folder: string, settings: Settings): string[] {
@@ -37,9 +25,6 @@ function makeConfigs(folder: string, settings: Settings): string[] {
   })
 }
 
-const until = async (what: () => boolean) => {
-  while (!what()) await new Promise((resolve) => setTimeout(resolve, 5))
-}
 const runFolder = (folder: string, project: string, name: string) => join(folder, 'runs', project, name)
 const log = (folder: string, project: string, name: string) => {
   const path = join(runFolder(folder, project, name), 'log.txt')

@@ -1,12 +1,9 @@
 /** What the tests in a browser share: pages that keep a record of what goes wrong in them. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-
-const bin = join(process.cwd(), 'bin/aot-report.js')
+import { startCommand } from '../cli/start.js'
 
 export interface Opened {
   page: Page
@@ -37,32 +34,18 @@ export async function openPage(
 }
 
 /** Runs aot-report to its end. */
-export async function report(words: readonly string[], folder = process.cwd()) {
-  const child = spawn(process.execPath, [bin, ...words], { cwd: folder })
-  const [out, error] = [textOf(child, 'stdout'), textOf(child, 'stderr')]
-  const [status] = await once(child, 'close')
-  return { status: status as number, stdout: out(), stderr: error() }
-}
+export const report = (words: readonly string[], folder = process.cwd()) =>
+  startCommand('aot-report', folder, words).ended
 
 /** Starts aot-report --serve; `address` is what it prints. */
 export async function serve(t: ExecutionContext, words: readonly string[]) {
-  const child = spawn(process.execPath, [bin, ...words, '--serve', '--port', '0'])
+  const { child, out, ended } = startCommand('aot-report', process.cwd(), [...words, '--serve', '--port', '0'])
   t.teardown(() => child.kill('SIGKILL'))
-  const error = textOf(child, 'stderr')
-  const ended = once(child, 'close').then(([status]) => status as number)
   const address = await new Promise<string>((done, failed) => {
     child.stdout.once('data', (line) => done(String(line).trim()))
-    void ended.then(() => failed(new Error(error())))
+    void ended.then(() => failed(new Error(out.stderr)))
   })
-  return { address, child, ended, stderr: error }
-}
-
-function textOf(child: ChildProcess, stream: 'stdout' | 'stderr'): () => string {
-  let text = ''
-  child[stream]?.setEncoding('utf8').on('data', (part: string) => {
-    text += part
-  })
-  return () => text
+  return { address, child, ended: ended.then(({ status }) => status), stderr: () => out.stderr }
 }
 
 /** The lines of metrics.jsonl that have a validation: what the report must agree with. */

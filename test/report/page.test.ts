@@ -73,6 +73,7 @@ test('the answer comes first: the direction and by how much, or why it cannot be
   t.is(answer(result({ seeds: 2, ratio: 0.05 })), 'Two seeds: sign not established, it takes three')
   t.is(answer(result({ ratio: 0.0001 })), 'Sign not established: the interval has zero in it')
   t.is(answer(result({ interval: false })), 'Sign not established: there is no interval')
+  t.is(answer(result({ ratio: 0.05, done: 0.5 })), 'Sign not established: the runs are not at their end')
   t.true(page([result()]).includes('gpt_64'))
 })
 

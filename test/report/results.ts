@@ -162,7 +162,7 @@ export function result(wanted: Wanted = {}): ArrowResult {
     relative: difference / (forward + difference / 2),
   })
   const overall = range(difference, 0.011)
-  const established = seeds >= 3 && overall !== null && (overall.low > 0 || overall.high < 0)
+  const established = done >= 1 && seeds >= 3 && overall !== null && (overall.low > 0 || overall.high < 0)
   const parameters = wanted.parameters === undefined ? 1_872_384 : wanted.parameters
   const name = wanted.name ?? `${model}_${length}`
   return {

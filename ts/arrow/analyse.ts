@@ -24,6 +24,8 @@ export interface AnalyseOptions {
   cell: ArrowResult['cell']
   /** Of one comparison, as groupRuns() gives them, in any order; some may be missing or still be trained. */
   runs: readonly RunRecord[]
+  /** How many runs there are to be in the end; default: these. */
+  planned?: number | undefined
   sources: Sources | null
   known: KnownLanguage | null
 }
@@ -135,7 +137,14 @@ function inOrder(runs: readonly RunRecord[]): RunRecord[] {
  * What the runs say, at the last validation that all of those that count have made. null when forward and backward of no
  * seed have a validation in common.
  */
-export function analyse({ name, cell, runs: given, sources, known }: AnalyseOptions): ArrowResult | null {
+export function analyse({
+  name,
+  cell,
+  runs: given,
+  planned = given.length,
+  sources,
+  known,
+}: AnalyseOptions): ArrowResult | null {
   const runs = inOrder(given)
   const pairs = countedPairs(runs)
   const steps = sharedSteps(pairs)
@@ -156,8 +165,9 @@ export function analyse({ name, cell, runs: given, sources, known }: AnalyseOpti
   const main = differenceAt(pairs, step)
   const [fw, bw] = [lossOf(first), lossOf(second)]
   const [fwBits, bwBits] = [meanBits(first), meanBits(second)]
-  const finished = runs.every((run) => run.finished)
-  const judged = { seeds: pairs.length, difference: main.difference, interval: main.interval }
+  const finished = runs.length >= planned && runs.every((run) => run.finished)
+  const { difference, interval } = main
+  const judged = { seeds: pairs.length, difference, interval, soFar: finished ? null : step }
   const { config, parameters, dataset, windows, run } = forward
   return {
     format: 'arrows-of-time arrow 1',
@@ -165,10 +175,10 @@ export function analyse({ name, cell, runs: given, sources, known }: AnalyseOpti
     cell,
     finished,
     established: isEstablished(judged),
-    verdict: verdictOf({ ...judged, soFar: finished ? null : step }),
+    verdict: verdictOf(judged),
     fw,
     bw,
-    ...{ difference: main.difference, interval: main.interval, ratio: main.ratio, relative: main.relative },
+    ...{ difference, interval, ratio: main.ratio, relative: main.relative },
     bits_per_byte: fwBits === null || bwBits === null ? null : { fw: fwBits, bw: bwBits, difference: bwBits - fwBits },
     seeds: pairs.map((pair) => seedAt(runs, pair, directions, step)),
     seed_spread: main.seed_spread,

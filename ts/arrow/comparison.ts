@@ -6,6 +6,8 @@ import { ioError, replaceFile } from '../checkpoints/durable.js'
 import { AotError } from '../errors.js'
 import type { ArrowResult } from './types.js'
 
+export const comparisonFile = 'arrow.json'
+
 const comparisonFormat = 'arrows-of-time comparison 1'
 
 const numbers = z.array(z.number())
@@ -121,12 +123,12 @@ export interface Comparison {
 
 export async function writeComparison(folder: string, results: ArrowResult[]): Promise<void> {
   const document: Comparison = { format: comparisonFormat, results }
-  await replaceFile(join(folder, 'arrow.json'), `${JSON.stringify(document, null, 1)}\n`)
+  await replaceFile(join(folder, comparisonFile), `${JSON.stringify(document, null, 1)}\n`)
 }
 
 /** The results that a folder holds; none where it has no arrow.json. */
 export function resultsIn(folder: string): ArrowResult[] {
-  const path = join(folder, 'arrow.json')
+  const path = join(folder, comparisonFile)
   return existsSync(path) ? readComparison(path) : []
 }
 

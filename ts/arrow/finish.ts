@@ -2,6 +2,7 @@
 import { readKnown } from '../synth/known.js'
 import { analyse } from './analyse.js'
 import { resultsIn } from './comparison.js'
+import { checkSame } from './groups.js'
 import type { ArrowPlan, PlannedCell } from './plan.js'
 import { type RunRecord, readRun } from './read_run.js'
 import { findSources } from './sources.js'
@@ -15,14 +16,19 @@ export interface FinishOptions {
   say(line: string): void
 }
 
-/** Results of the cells that have a forward and a backward run with a common validation; the others are told of. */
+/**
+ * Results of the cells that have a forward and a backward run with a common validation; the others are told of.
+ * @throws AotError AOT_CONFIG when runs of a cell were trained on different data: a run at its end is not trained again when
+ * the file is another by then.
+ */
 export async function finishArrow(plan: ArrowPlan, options: FinishOptions): Promise<ArrowResult[]> {
   const before = resultsIn(plan.folder)
   const results: ArrowResult[] = []
   for (const cell of plan.cells) {
     const runs = recordsOf(cell, options.say)
-    const found = await resultOf({ name: cell.name, cell: cell.cell.values, runs }, before, options)
-    if (found !== null && runs.length < cell.seeds.flat().length) found.finished = false
+    checkSame(runs)
+    const planned = cell.seeds.flat().length
+    const found = await resultOf({ name: cell.name, cell: cell.cell.values, runs, planned }, before, options)
     if (found === null)
       options.say(`${cell.name}: nothing to compare: forward and backward have no validation in common`)
     else results.push(found)
@@ -43,16 +49,19 @@ function recordsOf(cell: PlannedCell, say: (line: string) => void): RunRecord[] 
   return records
 }
 
-/** One comparison. What was found of the tokens before is kept where the runs are at the same step. */
+/**
+ * One comparison, of `planned` runs (default: those given). What was found of the tokens before is kept where the runs are at
+ * the same step; it is looked for when all that are there have been trained to their end.
+ */
 export async function resultOf(
-  { name, cell, runs }: { name: string; cell: ArrowResult['cell']; runs: RunRecord[] },
+  { name, cell, runs, planned }: { name: string; cell: ArrowResult['cell']; runs: RunRecord[]; planned?: number },
   before: readonly ArrowResult[],
   options: FinishOptions,
 ): Promise<ArrowResult | null> {
   const data = runs[0]?.config.training_params.dataset_folder
   const known = data === undefined ? null : readKnown(data)
-  const result = analyse({ name, cell, runs, sources: null, known })
-  if (result === null || !result.finished) return result
+  const result = analyse({ name, cell, runs, planned, sources: null, known })
+  if (result === null || !runs.every(({ finished }) => finished)) return result
   return { ...result, sources: sourcesBefore(result, before) ?? (await sourcesOf(name, runs, options)) }
 }
 

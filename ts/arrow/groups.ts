@@ -90,12 +90,27 @@ function refuseTwice(records: readonly RunRecord[]): void {
 export function groupRuns(records: readonly RunRecord[]): RunRecord[][] {
   const groups: RunRecord[][] = []
   for (const record of records) {
-    const group = groups.find(([first]) => firstMismatch(first as RunRecord, record) === null)
+    const group = groups.find((others) => others.every((other) => firstMismatch(other, record) === null))
     if (group === undefined) groups.push([record])
     else group.push(record)
   }
   for (const group of groups) refuseTwice(group)
   return groups
+}
+
+/**
+ * Whether these runs differ in seed and direction alone. What one of them does not know yet is no mismatch, so each is
+ * compared with each.
+ * @throws AotError AOT_CONFIG with the first thing that is against it.
+ */
+export function checkSame(records: readonly RunRecord[]): void {
+  for (const [index, second] of records.entries()) {
+    for (const first of records.slice(0, index)) {
+      const mismatch = firstMismatch(first, second)
+      if (mismatch === null) continue
+      throw new AotError('AOT_CONFIG', `the runs cannot be compared: ${mismatch}; only seed and direction may differ`)
+    }
+  }
 }
 
 /**
@@ -112,11 +127,8 @@ export function checkComparable(records: readonly RunRecord[]): void {
       `there is no ${direction} run to compare${given === '' ? '' : ` (${given})`}: name a forward and a backward one`,
     )
   }
+  checkSame(records)
   for (const other of others) {
-    const mismatch = firstMismatch(first as RunRecord, other)
-    if (mismatch !== null) {
-      throw new AotError('AOT_CONFIG', `the runs cannot be compared: ${mismatch}; only seed and direction may differ`)
-    }
     const steps = [first as RunRecord, other].map(({ valid }) => valid.at(-1)?.step)
     if (steps[0] !== steps[1]) {
       throw new AotError(

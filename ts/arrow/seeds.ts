@@ -10,7 +10,8 @@
  * two terms' own, of S - 1 and of blocks - 1 degrees of freedom, weighted by the terms. With three seeds whose noise
  * outweighs that of the text it is t = 4.3, as it must be: three numbers say little of their own spread.
  *
- * It errs on the wide side: intervals of 95 % over three seeds hold 95 to 97.4 % of the time, whichever noise is larger.
+ * It errs on the wide side: intervals of 95 % over three seeds hold 95 to 98 % of the time, the more the more alike
+ * the two noises are.
  * The degrees of freedom of Welch and Satterthwaite give shorter ones, which hold 92.7 % of the time over three seeds and
  * 88 % over two when training noise prevails, the very case in which a sign would be called established and is not. Wide
  * too: how the training noise falls on single windows, 1 / (S windows) of its variance, is in both terms.

@@ -118,9 +118,9 @@ export interface ArrowResult {
   name: string
   /** What a cell of a grid sets, by key, in the order of --grid; {} where there is no grid. */
   cell: Record<string, string | number | boolean | null>
-  /** Whether the runs are all at their end. */
+  /** All runs that there are to be are at their end. */
   finished: boolean
-  /** The interval over at least three seeds excludes zero. */
+  /** All runs are at their end, and the interval over at least three seeds excludes zero. */
   established: boolean
   /** One line for people. */
   verdict: string

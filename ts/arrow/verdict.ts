@@ -1,4 +1,5 @@
 /** What a comparison says of the sign, in one line for people. */
+import { signed } from './text.js'
 import type { Interval } from './types.js'
 
 /** Fewer say too little of the noise of training: two seeds are one number for its size. */
@@ -13,22 +14,24 @@ export interface Judged {
   soFar: number | null
 }
 
-/** The interval over at least three seeds excludes zero. */
-export function isEstablished({ seeds, interval }: Pick<Judged, 'seeds' | 'interval'>): boolean {
-  return seeds >= seedsForSign && interval !== null && (interval.low > 0 || interval.high < 0)
+export function excludesZero({ low, high }: Interval): boolean {
+  return low > 0 || high < 0
 }
 
-function signed(value: number): string {
-  return `${value < 0 ? '' : '+'}${value.toFixed(4)}`
+/**
+ * The runs are at their end, and the interval over at least three seeds excludes zero. One who looks at every validation,
+ * or after every seed, until it does will see it sooner or later where there is nothing to see.
+ */
+export function isEstablished({ seeds, interval, soFar }: Omit<Judged, 'difference'>): boolean {
+  return soFar === null && seeds >= seedsForSign && interval !== null && excludesZero(interval)
 }
 
 function shown({ low, high, level }: Interval): string {
-  return `${level * 100} % interval ${signed(low)} to ${signed(high)}`
+  return `${level * 100} % interval ${signed(low, 4)} to ${signed(high, 4)}`
 }
 
-function sentence(judged: Judged): string {
-  const { seeds, difference, interval } = judged
-  const found = `backward - forward ${signed(difference)} nats per token`
+function sentence({ seeds, difference, interval }: Judged): string {
+  const found = `backward - forward ${signed(difference, 4)} nats per token`
   if (seeds < seedsForSign) {
     const rest = interval === null ? 'no interval' : `${shown(interval)} over ${interval.over}`
     const missing = seeds === 1 && interval !== null ? ', which training noise is not in' : ''
@@ -37,7 +40,7 @@ function sentence(judged: Judged): string {
   if (interval === null) {
     return `sign not established: ${seeds} seeds give ${found}, but too few validation windows were kept for an interval`
   }
-  if (!isEstablished(judged)) {
+  if (!excludesZero(interval)) {
     return `sign not established: ${found}, and zero is in the ${shown(interval)} over ${seeds} seeds`
   }
   const harder = difference > 0 ? 'backward' : 'forward'

@@ -2,14 +2,12 @@
 import { type Cell, parseGrid } from '../arrow/cells.js'
 import { parseDirections } from '../arrow/directions.js'
 import type { ArrowRequest } from '../arrow/plan.js'
+import { seedsForSign } from '../arrow/verdict.js'
 import { parseOverride } from '../config/overrides.js'
 import { defaultProject } from '../config/resolve.js'
 import { parseDevices } from '../devices/parse.js'
 import { AotError } from '../errors.js'
 import { type CommandLine, flag, type GivenOptions, parseOptions, text } from './options.js'
-
-/** How many seeds are trained when nothing is said: the fewest by which a sign can be established. */
-const defaultSeeds = 3
 
 interface Common {
   devices: string[]
@@ -27,7 +25,7 @@ const options = {
   device: { ...text, alias: 'd', describe: 'cpu, cuda:N, ...; on several a queue of runs', defaultDescription: 'cpu' },
   'devices-per-run': { ...text, describe: 'Devices that each run shares', defaultDescription: '1' },
   threads: { ...text, describe: 'Threads of each cpu', defaultDescription: 'all cores, shared by the cpus' },
-  seeds: { ...text, describe: "How many, from the config's seed on", defaultDescription: String(defaultSeeds) },
+  seeds: { ...text, describe: "How many, from the config's seed on", defaultDescription: String(seedsForSign) },
   directions: {
     ...text,
     describe: 'forward,backward and others, as middle_out',
@@ -106,7 +104,7 @@ function ofTraining(given: GivenOptions) {
     overrides: given.all('set').map(parseOverride),
     cells,
     directions: parseDirections(given.single('directions')),
-    seeds: given.count('seeds') ?? defaultSeeds,
+    seeds: given.count('seeds') ?? seedsForSign,
     projectName: given.single('project-name'),
     runName: given.single('run-name'),
     threads: given.count('threads'),

@@ -1,9 +1,10 @@
 /** What aot-report does: reads runs, compares them, writes the report or serves it. */
 import { existsSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
+import { comparisonFile } from '../arrow/comparison.js'
 import type { ArrowResult } from '../arrow/types.js'
 import { Collector } from '../report/collect.js'
-import { comparisonFile, findRuns, folderOf } from '../report/find_runs.js'
+import { findRuns, folderOf } from '../report/find_runs.js'
 import { ReportServer } from '../report/server.js'
 import { summaryText } from '../report/summary_text.js'
 import { Watch } from '../report/watch.js'

@@ -2,13 +2,13 @@
 import { statSync } from 'node:fs'
 import { join, resolve, sep } from 'node:path'
 import { analyse } from '../arrow/analyse.js'
-import { readComparison } from '../arrow/comparison.js'
+import { comparisonFile, readComparison } from '../arrow/comparison.js'
 import { groupRuns } from '../arrow/groups.js'
 import { type RunRecord, readRun } from '../arrow/read_run.js'
 import type { ArrowResult, ArrowRun } from '../arrow/types.js'
 import { AotError } from '../errors.js'
 import { readKnown } from '../synth/known.js'
-import { comparisonFile, type Found, findRuns, runFiles } from './find_runs.js'
+import { type Found, findRuns, runFiles } from './find_runs.js'
 import { cellOf, nameOf } from './names.js'
 
 /** @param note told, in a line each, what is left out and why */

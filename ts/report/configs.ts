@@ -15,7 +15,7 @@ function flatten(value: unknown, prefix = '', into: Flat = new Map()): Flat {
 }
 
 /** A row a run, with the keys of its config that are not the same in all runs. */
-export function runsTable(runs: readonly ArrowRun[]): Table {
+function runsTable(runs: readonly ArrowRun[]): Table {
   const flat = runs.map(({ config }) => flatten(config))
   const keys = [...new Set(flat.flatMap((one) => [...one.keys()]))]
   const differing = keys.filter((key) => new Set(flat.map((one) => one.get(key))).size > 1)

@@ -1,11 +1,9 @@
 /** Which comparisons and runs lie in and below a folder. Looks at names alone: what is in the files, others read. */
 import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { comparisonFile } from '../arrow/comparison.js'
 import { ioError } from '../checkpoints/durable.js'
 import { AotError } from '../errors.js'
-
-/** Of a comparison that aot-arrow makes. */
-export const comparisonFile = 'arrow.json'
 
 /** What a run's figures are read from. */
 export const runFiles = ['metrics.jsonl', 'valid_windows.jsonl', 'config.json', 'state/latest']

@@ -1,7 +1,13 @@
 /** What comparisons are called whose runs are all there is: by their folders. */
 import { basename, dirname, resolve } from 'node:path'
+import { fileNamePart } from '../arrow/directions.js'
 import type { RunRecord } from '../arrow/read_run.js'
 import type { ArrowResult } from '../arrow/types.js'
+
+type CellValue = ArrowResult['cell'][string]
+
+const isCellValue = (value: unknown): value is CellValue =>
+  value === null || ['string', 'number', 'boolean'].includes(typeof value)
 
 type Named = Pick<RunRecord, 'folder' | 'config'>
 
@@ -24,22 +30,16 @@ function aboveOf([first]: readonly Pick<Named, 'folder'>[]): string {
   return basename(dirname(resolve(first?.folder ?? '')))
 }
 
-/** A value as it stands in the name of a cell's folder. */
-const inFolderName = (value: unknown) => String(value).replaceAll(/[^\w=,.+-]+/g, '-')
-
 /** What the cell's folder says of its runs, as `attn_length=16,model=gru`, with the values that their config has. */
 export function cellOf(runs: readonly Named[]): ArrowResult['cell'] {
   const [first] = runs
   if (first === undefined || !runs.every(({ folder }) => ofComparison.test(basename(folder)))) return {}
   const { model_params, training_params, optim_params, ...top } = first.config
   const config: Record<string, unknown> = { ...optim_params, ...training_params, ...model_params, ...top }
-  // A value may have commas of its own, as random_chunk(3,16).
-  const parts = aboveOf(runs).split(/,(?=\w+=)/)
-  const cell = parts.map((part): [string, ArrowResult['cell'][string]] | null => {
-    const [key, value] = [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]
-    const known = config[key]
-    const isValue = known === null || ['string', 'number', 'boolean'].includes(typeof known)
-    return isValue && inFolderName(known) === value ? [key, known as ArrowResult['cell'][string]] : null
-  })
-  return cell.includes(null) ? {} : Object.fromEntries(cell.flatMap((one) => (one === null ? [] : [one])))
+  const folder = aboveOf(runs)
+  // A value may have commas of its own.
+  const keys = folder.split(/,(?=\w+=)/).map((part) => part.slice(0, part.indexOf('=')))
+  const cell = keys.map((key) => [key, config[key]] as const)
+  if (!cell.every((pair): pair is [string, CellValue] => isCellValue(pair[1]))) return {}
+  return folder === fileNamePart(cell.map(([key, value]) => `${key}=${value}`).join()) ? Object.fromEntries(cell) : {}
 }

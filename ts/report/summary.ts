@@ -28,6 +28,9 @@ function nameColumns<Named extends Row>(results: readonly ArrowResult[]): Column
   return isTold ? keys : [texts('comparison', 'comparison', ({ label }) => label), ...keys]
 }
 
+/** One digit more than where a ratio stands among other figures. */
+const exactPercent = (ratio: number | null) => percent(ratio, 3)
+
 /** Forward, backward, their difference in all its forms, by comparison. */
 export function comparisonTable(results: readonly ArrowResult[]): Table {
   const labels = labelsOf(results)
@@ -37,71 +40,19 @@ export function comparisonTable(results: readonly ArrowResult[]): Table {
   )
   const columns: ColumnOf<Row>[] = [
     ...nameColumns<Row>(results),
-    figures(
-      'FW',
-      'fw',
-      ({ result }) => result.fw,
-      (value) => plain(value),
-    ),
-    figures(
-      'BW',
-      'bw',
-      ({ result }) => result.bw,
-      (value) => plain(value),
-    ),
-    figures(
-      'BW − FW',
-      'difference',
-      ({ result }) => result.difference,
-      (value) => signed(value),
-    ),
-    figures(
-      'from',
-      'difference_low',
-      ({ result }) => result.interval?.low,
-      (value) => signed(value),
-    ),
-    figures(
-      'to',
-      'difference_high',
-      ({ result }) => result.interval?.high,
-      (value) => signed(value),
-    ),
-    figures(
-      'BW/FW − 1',
-      'ratio',
-      ({ result }) => result.ratio,
-      (value) => percent(value, 3),
-    ),
-    figures(
-      'over the mean',
-      'relative',
-      ({ result }) => result.relative,
-      (value) => percent(value, 3),
-    ),
-    figures(
-      'bits per byte',
-      'bits_per_byte_difference',
-      ({ result }) => result.bits_per_byte?.difference,
-      (value) => signed(value),
-    ),
+    figures('FW', 'fw', ({ result }) => result.fw, plain),
+    figures('BW', 'bw', ({ result }) => result.bw, plain),
+    figures('BW − FW', 'difference', ({ result }) => result.difference, signed),
+    figures('from', 'difference_low', ({ result }) => result.interval?.low, signed),
+    figures('to', 'difference_high', ({ result }) => result.interval?.high, signed),
+    figures('BW/FW − 1', 'ratio', ({ result }) => result.ratio, exactPercent),
+    figures('over the mean', 'relative', ({ result }) => result.relative, exactPercent),
+    figures('bits per byte', 'bits_per_byte_difference', ({ result }) => result.bits_per_byte?.difference, signed),
     figures('seeds', 'seeds', ({ result }) => result.seeds.length, count),
-    figures(
-      'seed spread',
-      'seed_spread',
-      ({ result }) => result.seed_spread,
-      (value) => plain(value),
-    ),
+    figures('seed spread', 'seed_spread', ({ result }) => result.seed_spread, plain),
     texts('sign', 'established', ({ result }) => (result.established ? 'established' : 'not established')),
     texts('state', 'finished', ({ result }) => (result.finished ? 'finished' : 'unfinished')),
-    ...others.map((name) =>
-      figures<Row>(
-        name,
-        name,
-        ({ result }) => result.losses[name],
-        (value) => plain(value),
-      ),
-    ),
+    ...others.map((name) => figures<Row>(name, name, ({ result }) => result.losses[name], plain)),
   ]
   return tableOf(columns, rows)
 }
@@ -122,38 +73,16 @@ export function seedsTable(results: readonly ArrowResult[]): Table {
       ({ seed }) => seed.seed,
       (value) => String(value),
     ),
-    ...directions.map((name) =>
-      figures<SeedRow>(
-        name,
-        name,
-        ({ seed }) => seed.losses[name],
-        (value) => plain(value),
-      ),
-    ),
-    figures(
-      'BW − FW',
-      'difference',
-      ({ seed }) => seed.difference,
-      (value) => signed(value),
-    ),
-    figures(
-      'from',
-      'difference_low',
-      ({ seed }) => seed.interval?.low,
-      (value) => signed(value),
-    ),
-    figures(
-      'to',
-      'difference_high',
-      ({ seed }) => seed.interval?.high,
-      (value) => signed(value),
-    ),
+    ...directions.map((name) => figures<SeedRow>(name, name, ({ seed }) => seed.losses[name], plain)),
+    figures('BW − FW', 'difference', ({ seed }) => seed.difference, signed),
+    figures('from', 'difference_low', ({ seed }) => seed.interval?.low, signed),
+    figures('to', 'difference_high', ({ seed }) => seed.interval?.high, signed),
     ...directions.map((name) =>
       figures<SeedRow>(
         `${name}, bits per byte`,
         `${name}_bits_per_byte`,
         ({ seed }) => seed.bits_per_byte[name],
-        (value) => plain(value),
+        plain,
       ),
     ),
   ]
@@ -185,54 +114,14 @@ export function directionsTable({
   return tableOf<DirectionRow>(
     [
       texts('direction', 'direction', ({ name }) => name),
-      figures(
-        'loss',
-        'loss',
-        ({ name }) => losses[name],
-        (value) => plain(value),
-      ),
-      figures(
-        'beside forward',
-        'difference',
-        ({ beside }) => beside?.difference,
-        (value) => signed(value),
-      ),
-      figures(
-        'from',
-        'difference_low',
-        ({ beside }) => beside?.interval?.low,
-        (value) => signed(value),
-      ),
-      figures(
-        'to',
-        'difference_high',
-        ({ beside }) => beside?.interval?.high,
-        (value) => signed(value),
-      ),
-      figures(
-        'this/FW − 1',
-        'ratio',
-        ({ beside }) => beside?.ratio,
-        (value) => percent(value, 3),
-      ),
-      figures(
-        'over the mean',
-        'relative',
-        ({ beside }) => beside?.relative,
-        (value) => percent(value, 3),
-      ),
-      figures(
-        'bits per byte',
-        'bits_per_byte',
-        ({ beside }) => beside?.bits_per_byte,
-        (value) => signed(value),
-      ),
-      figures(
-        'seed spread',
-        'seed_spread',
-        ({ beside }) => beside?.seed_spread,
-        (value) => plain(value),
-      ),
+      figures('loss', 'loss', ({ name }) => losses[name], plain),
+      figures('beside forward', 'difference', ({ beside }) => beside?.difference, signed),
+      figures('from', 'difference_low', ({ beside }) => beside?.interval?.low, signed),
+      figures('to', 'difference_high', ({ beside }) => beside?.interval?.high, signed),
+      figures('this/FW − 1', 'ratio', ({ beside }) => beside?.ratio, exactPercent),
+      figures('over the mean', 'relative', ({ beside }) => beside?.relative, exactPercent),
+      figures('bits per byte', 'bits_per_byte', ({ beside }) => beside?.bits_per_byte, signed),
+      figures('seed spread', 'seed_spread', ({ beside }) => beside?.seed_spread, plain),
     ],
     rows,
   )

@@ -1,5 +1,6 @@
 /** The answer first, in plain words, with the figures it rests on. */
 import type { ArrowResult } from '../arrow/types.js'
+import { excludesZero, seedsForSign } from '../arrow/verdict.js'
 import { formatNumberOf, formatWhole } from '../logging/amounts.js'
 import { type Html, html } from './html.js'
 import { describeInterval, percent, plain, range, signed } from './numbers.js'
@@ -10,11 +11,13 @@ export function describeSign({ established, seeds, interval }: ArrowResult): { t
   const why =
     seeds.length <= 1
       ? `${seeds.length === 1 ? 'one seed' : 'no seed'}: sign not established`
-      : seeds.length < 3
+      : seeds.length < seedsForSign
         ? 'two seeds: sign not established, it takes three'
-        : interval !== null && interval.low <= 0 && interval.high >= 0
-          ? 'sign not established: the interval has zero in it'
-          : 'sign not established: there is no interval'
+        : interval === null
+          ? 'sign not established: there is no interval'
+          : excludesZero(interval)
+            ? 'sign not established: the runs are not at their end'
+            : 'sign not established: the interval has zero in it'
   return { text: why, established }
 }
 

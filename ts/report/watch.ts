@@ -1,12 +1,13 @@
 /** Follows run folders while they grow: what is found in them is read anew when a file has changed. */
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import { comparisonFile } from '../arrow/comparison.js'
 import type { ArrowResult } from '../arrow/types.js'
 import { AotError } from '../errors.js'
-import { comparisonFile, findRuns, runFiles } from './find_runs.js'
+import { findRuns, runFiles } from './find_runs.js'
 
 /** Two looks at the folders with the same stamp found the same files. Never throws: a folder that has gone is a change too. */
-export function stampOf(paths: readonly string[]): string {
+function stampOf(paths: readonly string[]): string {
   try {
     const { comparisons, runs } = findRuns(paths)
     const files = [

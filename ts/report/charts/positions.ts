@@ -72,19 +72,9 @@ function tableFor({ curves, what }: Sequence, rows: Row[]): Table {
       ? [figures<Row>('to', `${what}_to`, ({ stretch }) => stretch.to, whole)]
       : []),
     ...curves.map(({ label }, index) =>
-      figures<Row>(
-        label,
-        label.replaceAll(' ', '_'),
-        ({ values }) => values[index],
-        (value) => plain(value),
-      ),
+      figures<Row>(label, label.replaceAll(' ', '_'), ({ values }) => values[index], plain),
     ),
-    figures(
-      'BW − FW',
-      'difference',
-      ({ difference }) => difference,
-      (value) => signed(value),
-    ),
+    figures('BW − FW', 'difference', ({ difference }) => difference, signed),
   ]
   return tableOf(columns, rows)
 }

@@ -98,18 +98,8 @@ export function tokenChart({ sources }: ArrowResult): Chart | null {
         ({ count }) => count,
         (count) => (count ?? 0).toLocaleString('en-US'),
       ),
-      figures(
-        'forward',
-        'fw',
-        ({ fw }) => fw,
-        (value) => plain(value),
-      ),
-      figures(
-        'backward',
-        'bw',
-        ({ bw }) => bw,
-        (value) => plain(value),
-      ),
+      figures('forward', 'fw', ({ fw }) => fw, plain),
+      figures('backward', 'bw', ({ bw }) => bw, plain),
       figures(
         'share',
         'share',

@@ -18,42 +18,12 @@ const table = (points: readonly ArrowPoint[]) =>
   tableOf<ArrowPoint>(
     [
       figures('step', 'step', ({ step }) => step, formatStep),
-      figures(
-        'forward',
-        'fw',
-        ({ fw }) => fw,
-        (value) => plain(value),
-      ),
-      figures(
-        'backward',
-        'bw',
-        ({ bw }) => bw,
-        (value) => plain(value),
-      ),
-      figures(
-        'BW − FW',
-        'difference',
-        ({ difference }) => difference,
-        (value) => signed(value),
-      ),
-      figures(
-        'from',
-        'difference_low',
-        ({ interval }) => interval?.low,
-        (value) => signed(value),
-      ),
-      figures(
-        'to',
-        'difference_high',
-        ({ interval }) => interval?.high,
-        (value) => signed(value),
-      ),
-      figures(
-        'BW/FW − 1',
-        'ratio',
-        ({ ratio }) => ratio,
-        (value) => percent(value),
-      ),
+      figures('forward', 'fw', ({ fw }) => fw, plain),
+      figures('backward', 'bw', ({ bw }) => bw, plain),
+      figures('BW − FW', 'difference', ({ difference }) => difference, signed),
+      figures('from', 'difference_low', ({ interval }) => interval?.low, signed),
+      figures('to', 'difference_high', ({ interval }) => interval?.high, signed),
+      figures('BW/FW − 1', 'ratio', ({ ratio }) => ratio, percent),
     ],
     points,
   )
