@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import type { ArrowResult } from '../../ts/arrow/types.js'
+import { native } from '../../ts/native.js'
 import { readLines, temporaryFolder } from '../train/runs.js'
 import { folderOf, outcome, results, sizeOf, start, until, writeConfig } from './arrow_command.js'
 
@@ -179,4 +180,33 @@ test.serial('a damaged arrow.json is named with its cure', async (t) => {
     stderr,
     /arrow\.json is damaged or of another version \(it is no whole JSON document\): remove it, and the runs beside it are read/,
   )
+})
+
+test.serial('^C while the data is made ends it at once', async (t) => {
+  const folder = temporaryFolder(t)
+  writeConfig(folder)
+  // Some other process makes the data, and never ends.
+  const data = join(folder, 'data')
+  mkdirSync(data)
+  const lock = new native.FileLock(join(data, 'lock'), { busy: 'busy' })
+  const { child, ended } = start(folder, 'tiny.json', '--set', 'dataset_folder=data')
+  let told = ''
+  child.stderr.on('data', (text) => {
+    told += text
+  })
+  await until(() => told.includes('waiting for it'))
+  child.kill('SIGINT')
+  const { status, stdout, stderr } = await ended
+  lock.release()
+  t.is(status, 130)
+  t.is(stdout, '')
+  t.regex(stderr, /stopped before the training; the same command goes on\n$/)
+})
+
+test.serial('a place that cannot be written to is told as it is', async (t) => {
+  const folder = temporaryFolder(t)
+  writeConfig(folder)
+  const { status, stderr } = await start(folder, 'tiny.json', '--set', 'save_loc=tiny.json').ended
+  t.is(status, 2)
+  t.regex(stderr, /aot-arrow: cannot make the folder tiny\.json\/arrows-of-time\/tiny\/configs: not a directory\n$/)
 })
