@@ -167,3 +167,18 @@ test('misuse is told in one line', (t) => {
   }
   t.false(existsSync(join(folder, 'a')))
 })
+
+test('the folder is made whole also when nobody reads what is said', (t) => {
+  const done = spawnSync(
+    'bash',
+    [
+      '-c',
+      'set -o pipefail; "$0" "$1" copy unread --train 20 2>&1 | true',
+      process.execPath,
+      join(process.cwd(), 'bin/aot-synth.js'),
+    ],
+    { cwd: folder, encoding: 'utf8' },
+  )
+  t.is(done.status, 0, done.stderr)
+  t.is(JSON.parse(readFileSync(join(folder, 'unread/synth.json'), 'utf8')).state, 'whole')
+})
