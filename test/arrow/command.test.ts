@@ -153,6 +153,9 @@ const misuse: Record<string, [string[], RegExp]> = {
   'runs that are none': [['--runs', 'a', 'b'], /^aot-arrow: a /],
   'one run': [['--runs', 'a'], /name the folders of a forward and a backward run/],
   'runs with what is for training': [['--runs', 'a', 'b', '--grid', 'lr=1,2'], /--grid is for training/],
+  'a direction set in vain': [['tiny.json', '--set', 'backwards=true'], /backwards=true: each direction is trained/],
+  'a grid of orders': [['tiny.json', '--grid', 'permutation=end_in,even_odd'], /ORDER lets an order join/],
+  'a grid of places': [['tiny.json', '--grid', 'save_loc=a,b'], /save_loc=a: the cells of a grid lie in one place/],
   'a window that is no whole example': [['tiny.json', '--grid', 'attn_length=7,12'], /attn_length/],
 }
 
@@ -178,7 +181,7 @@ test.serial('a damaged arrow.json is named with its cure', async (t) => {
   t.is(status, 2)
   t.regex(
     stderr,
-    /arrow\.json is damaged or of another version \(it is no whole JSON document\): remove it, and the runs beside it are read/,
+    /^aot-arrow: .*arrow\.json is damaged or of another version \(it is no whole JSON document\): remove it, and the runs beside it are read instead\n$/,
   )
 })
 
