@@ -213,3 +213,15 @@ test.serial('a place that cannot be written to is told as it is', async (t) => {
   t.is(status, 2)
   t.regex(stderr, /aot-arrow: cannot make the folder tiny\.json\/arrows-of-time\/tiny\/configs: not a directory\n$/)
 })
+
+test.serial('a finished comparison is not changed by other settings, and that is said', async (t) => {
+  t.timeout(120_000)
+  const folder = temporaryFolder(t)
+  writeConfig(folder, { steps_to_train: 5, step_log: 5 })
+  t.is((await start(folder, 'tiny.json', '--seeds', '1').ended).status, 0)
+  const before = outcome(folder)
+  const { status, stderr } = await start(folder, 'tiny.json', '--seeds', '1', '--set', 'lr=0.5').ended
+  t.is(status, 0, stderr)
+  t.regex(stderr, /note: \S+seed-0-backward had ended with other settings, which stand: give another --run-name/)
+  t.deepEqual(outcome(folder), before)
+})

@@ -12,10 +12,12 @@ import { Queue, type QueueItem } from '../queue/queue.js'
 import { queueStatus, summaryTable } from '../queue/summary.js'
 import { ensureSynth } from '../synth/ensure.js'
 import { finishedRun } from '../train/finished.js'
+import { configHash } from '../train/state.js'
 import { unlessStopped } from './finish.js'
 import { trainInTurns } from './in_turns.js'
 import { LiveArrow } from './live.js'
 import type { ArrowPlan, PlannedCell, PlannedRun } from './plan.js'
+import { lookAtState } from './run_state.js'
 import { TrainingProgress } from './training_progress.js'
 
 const plain = { noStepPickup: false, cooldownNow: false }
@@ -47,7 +49,20 @@ export async function trainArrow(plan: ArrowPlan, options: TrainArrowOptions): P
     return { stopped: true, status: 0 }
   }
   const isPair = plan.cells.length === 1 && options.places.length === 1
-  return isPair ? trainPair(plan.cells[0] as PlannedCell, options) : trainQueued(plan, runs, options)
+  const trained = await (isPair ? trainPair(plan.cells[0] as PlannedCell, options) : trainQueued(plan, runs, options))
+  if (!trained.stopped) tellEndedBefore(runs, options)
+  return trained
+}
+
+/** A run that had ended with other settings was not trained on with these: its own stand. */
+function tellEndedBefore(runs: readonly PlannedRun[], { places, say }: TrainArrowOptions): void {
+  for (const planned of runs) {
+    const ways = places.map((place) => planned.on(place.join(',')))
+    const { runFolder } = ways[0] as ResolvedRun
+    const trainedWith = lookAtState(runFolder)?.state.config_sha256
+    if (trainedWith === undefined || ways.some((run) => configHash(run) === trainedWith)) continue
+    say(`note: ${runFolder} had ended with other settings, which stand: give another --run-name to train with these`)
+  }
 }
 
 /** Makes the data and the configs. @returns the number of runs */
