@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -181,4 +182,26 @@ test('the folder is made whole also when nobody reads what is said', (t) => {
   )
   t.is(done.status, 0, done.stderr)
   t.is(JSON.parse(readFileSync(join(folder, 'unread/synth.json'), 'utf8')).state, 'whole')
+})
+
+test('killed while --force replaces it, the folder ends with the config of its data', async (t) => {
+  const inFolder = (name: string) => JSON.parse(readFileSync(join(folder, 'broken-off', name), 'utf8'))
+  t.is(synth('copy', 'broken-off', '--train', '20').status, 0)
+  const words = ['copy', 'broken-off', '--train', '3000000', '--force']
+  const child = spawn(process.execPath, [join(process.cwd(), 'bin/aot-synth.js'), ...words], { cwd: folder })
+  const ended = once(child, 'close')
+  while (inFolder('synth.json').state === 'whole') await new Promise((resolve) => setTimeout(resolve, 2))
+  child.kill('SIGKILL')
+  await ended
+  t.is(inFolder('synth.json').state, 'begun')
+  t.is(synth('copy', 'broken-off', '--train', '30').status, 0)
+  t.is(inFolder('config.json').synth.train, 30)
+  t.is(inFolder('synth.json').section.train, 30)
+})
+
+test('--force takes nothing from a folder that is not its own', (t) => {
+  mkdirSync(join(folder, 'of-a-user'))
+  writeFileSync(join(folder, 'of-a-user/config.json'), 'mine')
+  t.is(synth('copy', 'of-a-user', '--train', '20', '--force').status, 2)
+  t.is(readFileSync(join(folder, 'of-a-user/config.json'), 'utf8'), 'mine')
 })
