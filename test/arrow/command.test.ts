@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import type { ArrowResult } from '../../ts/arrow/types.js'
+import { native } from '../../ts/native.js'
 import { until } from '../cli/start.js'
 import { readLines, temporaryFolder } from '../train/runs.js'
 import { folderOf, outcome, results, sizeOf, start, writeConfig } from './arrow_command.js'
@@ -154,6 +155,9 @@ const misuse: Record<string, [string[], RegExp]> = {
   'runs that are none': [['--runs', 'a', 'b'], /^aot-arrow: a /],
   'one run': [['--runs', 'a'], /name the folders of a forward and a backward run/],
   'runs with what is for training': [['--runs', 'a', 'b', '--grid', 'lr=1,2'], /--grid is for training/],
+  'a direction set in vain': [['tiny.json', '--set', 'backwards=true'], /backwards=true: each direction is trained/],
+  'a grid of orders': [['tiny.json', '--grid', 'permutation=end_in,even_odd'], /ORDER lets an order join/],
+  'a grid of places': [['tiny.json', '--grid', 'save_loc=a,b'], /save_loc=a: the cells of a grid lie in one place/],
   'a window that is no whole example': [['tiny.json', '--grid', 'attn_length=7,12'], /attn_length/],
 }
 
@@ -179,6 +183,47 @@ test.serial('a damaged arrow.json is named with its cure', async (t) => {
   t.is(status, 2)
   t.regex(
     stderr,
-    /arrow\.json is damaged or of another version \(it is no whole JSON document\): remove it, and the runs beside it are read/,
+    /^aot-arrow: .*arrow\.json is damaged or of another version \(it is no whole JSON document\): remove it, and the runs beside it are read instead\n$/,
   )
+})
+
+test.serial('^C while the data is made ends it at once', async (t) => {
+  const folder = temporaryFolder(t)
+  writeConfig(folder)
+  // Some other process makes the data, and never ends.
+  const data = join(folder, 'data')
+  mkdirSync(data)
+  const lock = new native.FileLock(join(data, 'lock'), { busy: 'busy' })
+  const { child, ended } = start(folder, 'tiny.json', '--set', 'dataset_folder=data')
+  let told = ''
+  child.stderr.on('data', (text) => {
+    told += text
+  })
+  await until(() => told.includes('waiting for it'))
+  child.kill('SIGINT')
+  const { status, stdout, stderr } = await ended
+  lock.release()
+  t.is(status, 130)
+  t.is(stdout, '')
+  t.regex(stderr, /stopped before the training; the same command goes on\n$/)
+})
+
+test.serial('a place that cannot be written to is told as it is', async (t) => {
+  const folder = temporaryFolder(t)
+  writeConfig(folder)
+  const { status, stderr } = await start(folder, 'tiny.json', '--set', 'save_loc=tiny.json').ended
+  t.is(status, 2)
+  t.regex(stderr, /aot-arrow: cannot make the folder tiny\.json\/arrows-of-time\/tiny\/configs: not a directory\n$/)
+})
+
+test.serial('a finished comparison is not changed by other settings, and that is said', async (t) => {
+  t.timeout(120_000)
+  const folder = temporaryFolder(t)
+  writeConfig(folder, { steps_to_train: 5, step_log: 5 })
+  t.is((await start(folder, 'tiny.json', '--seeds', '1').ended).status, 0)
+  const before = outcome(folder)
+  const { status, stderr } = await start(folder, 'tiny.json', '--seeds', '1', '--set', 'lr=0.5').ended
+  t.is(status, 0, stderr)
+  t.regex(stderr, /note: \S+seed-0-backward had ended with other settings, which stand: give another --run-name/)
+  t.deepEqual(outcome(folder), before)
 })

@@ -109,6 +109,11 @@ test('a pair needs both directions, and each run once', (t) => {
   t.throws(() => checkComparable([forward]), { code: 'AOT_CONFIG', message: /no backward run .*\(.*fw is forward\)/ })
   t.throws(() => checkComparable([backward]), { message: /no forward run/ })
   t.throws(() => checkComparable([]), { message: /^there is no forward run to compare: name/ })
+  const seeded = make('seeded', { backwards: true, seed: 5 })
+  t.throws(() => checkComparable([forward, seeded]), {
+    code: 'AOT_CONFIG',
+    message: /^no seed has both directions \(forward: 0; backward: 5\)/,
+  })
   const again = make('again')
   for (const check of [checkComparable, groupRuns]) {
     t.throws(() => check([forward, backward, again]), {

@@ -94,3 +94,13 @@ test('told before anything is trained: names, cells with one folder, values that
   const directions = ['forward', 'backward', 'midle_out']
   t.throws(() => planArrow(request(t, { directions })), { message: /did you mean middle_out/ })
 })
+
+test('an order of the config that no run has is told', (t) => {
+  const training_params = { dataset_folder: 'text.h5', batch_size: 2, permutation: 'middle_out' }
+  const notesOf = (directions: string[]) =>
+    planArrow(request(t, { directions, seeds: 1 }, { training_params })).cells[0]?.notes
+  t.deepEqual(notesOf(['forward', 'backward']), [
+    'training_params.permutation is not used: the runs are forward, backward, as --directions says',
+  ])
+  t.deepEqual(notesOf(['forward', 'backward', 'middle_out']), [])
+})

@@ -122,6 +122,7 @@ test('damaged lines are refused with their place', (t) => {
     '{"step":30,"loss/valid":"high","loss/valid_by_position":[1]}',
     '{"step":30,"loss/valid":1}',
     '{"step":30,"loss/valid":1,"loss/valid_by_position":[1,null]}',
+    '{"step":30,"loss/valid":1e999,"loss/valid_by_position":[1]}',
     '{"step":3,"loss/train_step":1}',
     '',
   ]
@@ -133,7 +134,15 @@ test('damaged lines are refused with their place', (t) => {
       message: /metrics\.jsonl:5 is damaged, .* bring the file back/,
     })
   }
-  for (const [i, line] of ['not json', '{"step":30,"losses":"AAA="}', '{"step":30,"losses":"AAAAAA=="}'].entries()) {
+  // The last one holds three losses, of which one is no number.
+  const nan = Buffer.from(new Float32Array([1, Number.NaN, 2]).buffer).toString('base64')
+  const lines = [
+    'not json',
+    '{"step":30,"losses":"AAA="}',
+    '{"step":30,"losses":"AAAAAA=="}',
+    `{"step":30,"losses":"${nan}"}`,
+  ]
+  for (const [i, line] of lines.entries()) {
     const folder = makeRunFolder(parent, `windows ${i}`, made)
     appendFileSync(join(folder, 'valid_windows.jsonl'), `${line}\n`)
     t.throws(() => readRun(folder), { code: 'AOT_DATA', message: /valid_windows\.jsonl is damaged: .* or remove it/ })

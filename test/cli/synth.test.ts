@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -166,4 +167,41 @@ test('misuse is told in one line', (t) => {
     t.deepEqual({ status, stdout, stderr }, { status: 2, stdout: '', stderr: `aot-synth: ${line}\n` })
   }
   t.false(existsSync(join(folder, 'a')))
+})
+
+test('the folder is made whole also when nobody reads what is said', (t) => {
+  const done = spawnSync(
+    'bash',
+    [
+      '-c',
+      'set -o pipefail; "$0" "$1" copy unread --train 20 2>&1 | true',
+      process.execPath,
+      join(process.cwd(), 'bin/aot-synth.js'),
+    ],
+    { cwd: folder, encoding: 'utf8' },
+  )
+  t.is(done.status, 0, done.stderr)
+  t.is(JSON.parse(readFileSync(join(folder, 'unread/synth.json'), 'utf8')).state, 'whole')
+})
+
+test('killed while --force replaces it, the folder ends with the config of its data', async (t) => {
+  const inFolder = (name: string) => JSON.parse(readFileSync(join(folder, 'broken-off', name), 'utf8'))
+  t.is(synth('copy', 'broken-off', '--train', '20').status, 0)
+  const words = ['copy', 'broken-off', '--train', '3000000', '--force']
+  const child = spawn(process.execPath, [join(process.cwd(), 'bin/aot-synth.js'), ...words], { cwd: folder })
+  const ended = once(child, 'close')
+  while (inFolder('synth.json').state === 'whole') await new Promise((resolve) => setTimeout(resolve, 2))
+  child.kill('SIGKILL')
+  await ended
+  t.is(inFolder('synth.json').state, 'begun')
+  t.is(synth('copy', 'broken-off', '--train', '30').status, 0)
+  t.is(inFolder('config.json').synth.train, 30)
+  t.is(inFolder('synth.json').section.train, 30)
+})
+
+test('--force takes nothing from a folder that is not its own', (t) => {
+  mkdirSync(join(folder, 'of-a-user'))
+  writeFileSync(join(folder, 'of-a-user/config.json'), 'mine')
+  t.is(synth('copy', 'of-a-user', '--train', '20', '--force').status, 2)
+  t.is(readFileSync(join(folder, 'of-a-user/config.json'), 'utf8'), 'mine')
 })

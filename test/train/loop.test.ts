@@ -149,6 +149,20 @@ test('an ended run is left as it is, and measured again', async (t) => {
   t.true(second.lines.includes('nothing is left to train: raise steps_to_train, or use --no-step-pickup'))
 })
 
+test('an ended run keeps the config that it was trained with', async (t) => {
+  const folder = folderWithText(t)
+  const { run } = await train(folder)
+  const config = () => JSON.parse(readFileSync(join(run.runFolder, 'config.json'), 'utf8'))
+  await train(folder, { steps_to_train: 7 })
+  t.deepEqual(config(), run.config)
+  // One that was damaged comes back.
+  writeFileSync(join(run.runFolder, 'config.json'), '{')
+  await train(folder)
+  t.deepEqual(config(), run.config)
+  await train(folder, { steps_to_train: 70 })
+  t.is(config().training_params.steps_to_train, 70)
+})
+
 test('--no-step-pickup trains so many more; epochs go on', async (t) => {
   const folder = folderWithText(t, 200)
   const { run } = await train(folder, { steps_to_train: 50 })

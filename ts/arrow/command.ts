@@ -20,6 +20,7 @@ const say = (line: string) => process.stderr.write(`aot-arrow: ${line}\n`)
 export async function trainAndCompare(given: Extract<ArrowArguments, { kind: 'train' }>): Promise<void> {
   const plan = planArrow(given.request)
   const isGrid = plan.cells.length > 1
+  resultsIn(plan.folder) // one that is damaged is told before the training, not after it
   const runs = plan.cells.flatMap(({ seeds }) => seeds.flat())
   const perRun = given.devicesPerRun ?? 1
   const { places, notes } = placesOf(given.devices, runs.length, perRun)

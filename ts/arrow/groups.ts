@@ -138,4 +138,12 @@ export function checkComparable(records: readonly RunRecord[]): void {
     }
   }
   refuseTwice(records)
+  const seedsOf = (direction: string) => records.filter((one) => one.direction === direction).map(({ seed }) => seed)
+  const [forward, backward] = [seedsOf('forward'), seedsOf('backward')]
+  if (!forward.some((seed) => backward.includes(seed))) {
+    throw new AotError(
+      'AOT_CONFIG',
+      `no seed has both directions (forward: ${forward.join(', ')}; backward: ${backward.join(', ')}): a pair has the same seed`,
+    )
+  }
 }

@@ -7,6 +7,7 @@ import type { ResolvedRun } from '../config/types.js'
 import { AotError } from '../errors.js'
 import type { Cell } from './cells.js'
 import { directionOverrides, fileNamePart } from './directions.js'
+import { directionName } from './read_run.js'
 import type { DirectionName } from './types.js'
 
 export interface ArrowRequest {
@@ -101,8 +102,15 @@ function planCell(
     folder,
     root,
     seeds: Array.from({ length: seeds }, (_, index) => runsOf(first + index)),
-    notes: base.notes,
+    notes: [...base.notes, ...unusedDirection(load([]), directions)],
   }
+}
+
+/** What the config itself says of a direction, where no run has it. */
+function unusedDirection({ config }: LoadedConfig, directions: readonly DirectionName[]): string[] {
+  const { permutation } = config.training_params
+  if (permutation === null || directions.includes(directionName(config) as DirectionName)) return []
+  return [`training_params.permutation is not used: the runs are ${directions.join(', ')}, as --directions says`]
 }
 
 function inFolder(loaded: LoadedConfig, saveLoc: string): LoadedConfig {

@@ -112,7 +112,7 @@ function readMetrics(path: string): Metrics {
 }
 
 function isNumbers(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((one) => typeof one === 'number')
+  return Array.isArray(value) && value.every(Number.isFinite)
 }
 
 function addLine(metrics: Metrics, line: string, place: string): void {
@@ -134,7 +134,7 @@ function addLine(metrics: Metrics, line: string, place: string): void {
   const loss = values['loss/valid']
   if (loss === undefined) return
   const lossByPosition = values['loss/valid_by_position']
-  if (typeof loss !== 'number' || !isNumbers(lossByPosition)) throw damaged
+  if (typeof loss !== 'number' || !Number.isFinite(loss) || !isNumbers(lossByPosition)) throw damaged
   const bits = values['bits_per_byte/valid']
   metrics.valid.push({ step, loss, bitsPerByte: typeof bits === 'number' ? bits : null, lossByPosition })
 }
@@ -152,7 +152,8 @@ function readWindows(folder: string): ValidWindows | null {
     throw damaged()
   }
   const isWhole = found?.validations.every(
-    ({ step, losses }) => typeof step === 'number' && losses.length === found.windows.length,
+    ({ step, losses }) =>
+      typeof step === 'number' && losses.length === found.windows.length && losses.every(Number.isFinite),
   )
   if (isWhole === false) throw damaged()
   return found

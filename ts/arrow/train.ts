@@ -1,7 +1,7 @@
 /** Trains what a plan of comparisons lacks: in turns on one device, or through the queue on several or for a grid. */
 import { dirname } from 'node:path'
 import { terminalStyle } from '../bench/columns.js'
-import { makeFolder, replaceFile } from '../checkpoints/durable.js'
+import { ioError, makeFolder, replaceFile } from '../checkpoints/durable.js'
 import type { ResolvedRun } from '../config/types.js'
 import { threadsEach } from '../devices/places.js'
 import { native } from '../native.js'
@@ -12,9 +12,12 @@ import { Queue, type QueueItem } from '../queue/queue.js'
 import { queueStatus, summaryTable } from '../queue/summary.js'
 import { ensureSynth } from '../synth/ensure.js'
 import { finishedRun } from '../train/finished.js'
+import { configHash } from '../train/state.js'
+import { unlessStopped } from './finish.js'
 import { trainInTurns } from './in_turns.js'
 import { LiveArrow } from './live.js'
 import type { ArrowPlan, PlannedCell, PlannedRun } from './plan.js'
+import { lookAtState } from './run_state.js'
 import { TrainingProgress } from './training_progress.js'
 
 const plain = { noStepPickup: false, cooldownNow: false }
@@ -41,14 +44,40 @@ export interface Trained {
 /** @throws AotError when a run of a pair fails; what fails in the queue is told there and is in the status. */
 export async function trainArrow(plan: ArrowPlan, options: TrainArrowOptions): Promise<Trained> {
   const runs = plan.cells.flatMap(({ seeds }) => seeds.flat())
-  for (const run of runs) {
-    const { config, configPath } = run.on(options.places[0]?.join(',') as string)
-    await ensureSynth(config, { print: options.say })
-    await makeFolder(dirname(configPath))
-    await replaceFile(configPath, `${JSON.stringify(config, null, 2)}\n`)
+  if ((await unlessStopped(options.signal, prepare(runs, options))) === null) {
+    options.say('stopped before the training; the same command goes on')
+    return { stopped: true, status: 0 }
   }
   const isPair = plan.cells.length === 1 && options.places.length === 1
-  return isPair ? trainPair(plan.cells[0] as PlannedCell, options) : trainQueued(plan, runs, options)
+  const trained = await (isPair ? trainPair(plan.cells[0] as PlannedCell, options) : trainQueued(plan, runs, options))
+  if (!trained.stopped) tellEndedBefore(runs, options)
+  return trained
+}
+
+/** A run that had ended with other settings was not trained on with these: its own stand. */
+function tellEndedBefore(runs: readonly PlannedRun[], { places, say }: TrainArrowOptions): void {
+  for (const planned of runs) {
+    const ways = places.map((place) => planned.on(place.join(',')))
+    const { runFolder } = ways[0] as ResolvedRun
+    const trainedWith = lookAtState(runFolder)?.state.config_sha256
+    if (trainedWith === undefined || ways.some((run) => configHash(run) === trainedWith)) continue
+    say(`note: ${runFolder} had ended with other settings, which stand: give another --run-name to train with these`)
+  }
+}
+
+/** Makes the data and the configs. @returns the number of runs */
+async function prepare(runs: PlannedRun[], { places, say, signal }: TrainArrowOptions): Promise<number> {
+  for (const run of runs) {
+    const { config, configPath } = run.on(places[0]?.join(',') as string)
+    await ensureSynth(config, { print: say, signal })
+    signal.throwIfAborted()
+    const folder = dirname(configPath)
+    await makeFolder(folder).catch((error) => {
+      throw ioError('make the folder', folder, error)
+    })
+    await replaceFile(configPath, `${JSON.stringify(config, null, 2)}\n`)
+  }
+  return runs.length
 }
 
 function liveOf(cells: readonly PlannedCell[], print: (line: string) => void): LiveArrow {

@@ -3,7 +3,7 @@ import { type Cell, parseGrid } from '../arrow/cells.js'
 import { parseDirections } from '../arrow/directions.js'
 import type { ArrowRequest } from '../arrow/plan.js'
 import { seedsForSign } from '../arrow/verdict.js'
-import { parseOverride } from '../config/overrides.js'
+import { type Override, parseOverride } from '../config/overrides.js'
 import { defaultProject } from '../config/resolve.js'
 import { parseDevices } from '../devices/parse.js'
 import { AotError } from '../errors.js'
@@ -99,9 +99,15 @@ function ofTraining(given: GivenOptions) {
     throw new AotError('AOT_CONFIG', '--output is for --runs: the report of a training lies beside its runs')
   }
   const cells: Cell[] = parseGrid(given.all('grid'))
+  const overrides = given.all('set').map(parseOverride)
+  refuseDecided(overrides, decided)
+  refuseDecided(
+    cells.flatMap((cell) => cell.overrides),
+    { ...decided, save_loc: 'the cells of a grid lie in one place: --set save_loc=FOLDER' },
+  )
   const request: ArrowRequest = {
     configPath,
-    overrides: given.all('set').map(parseOverride),
+    overrides,
     cells,
     directions: parseDirections(given.single('directions')),
     seeds: given.count('seeds') ?? seedsForSign,
@@ -110,4 +116,17 @@ function ofTraining(given: GivenOptions) {
     threads: given.count('threads'),
   }
   return { kind: 'train', request, devicesPerRun: given.count('devices-per-run') } as const
+}
+
+/** Keys of training_params that a comparison itself sets for each run, with what to do instead. */
+const decided = {
+  backwards: 'each direction is trained: --directions names others to join',
+  permutation: 'each direction is trained: --directions forward,backward,ORDER lets an order join',
+}
+
+/** What would be given in vain is refused, so that nobody takes the result for what it is not. */
+function refuseDecided(overrides: readonly Override[], keys: Readonly<Record<string, string>>): void {
+  for (const { name, origin } of overrides) {
+    if (Object.hasOwn(keys, name)) throw new AotError('AOT_CONFIG', `${origin}: ${keys[name]}`)
+  }
 }

@@ -1,5 +1,5 @@
 /** aot-synth: a synthetic language as a folder that aot-train and aot-arrow take. */
-import { runCommand } from './command.js'
+import { outlastReaders, runCommand } from './command.js'
 import { parseSynthArguments } from './synth_arguments.js'
 
 await runCommand('aot-synth', async () => {
@@ -8,6 +8,7 @@ await runCommand('aot-synth', async () => {
     process.stdout.write(request.text)
     return
   }
+  outlastReaders()
   // It loads the engine, which --help does without.
   const { synthCommand } = await import('./synth_command.js')
   await synthCommand(request.arguments)

@@ -1,5 +1,6 @@
 /** What aot-synth does: makes the folder, with a config beside the data, and says what is in it. */
 import { existsSync, statSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { replaceFile } from '../checkpoints/durable.js'
 import type { JsonObject } from '../config/jsonc.js'
@@ -20,9 +21,11 @@ export async function synthCommand({ section, folder, perWindow, force }: SynthA
   if (!force) refuseOthers(folder, data)
   const signal = stopOnSignals('aot-synth', 'nothing unfinished is taken for whole')
   try {
+    // Before the data: what a kill leaves is then made whole with a config of its own, not with that of other data.
+    if (force && readRecord(folder) !== null) await rm(configPath, { force: true })
     const print = (line: string) => process.stderr.write(`aot-synth: ${line}\n`)
     const { record, made } = await ensureFolder(folder, data, { print, signal })
-    if (force || !existsSync(configPath)) await replaceFile(configPath, `${JSON.stringify(config, null, 2)}\n`)
+    if (!existsSync(configPath)) await replaceFile(configPath, `${JSON.stringify(config, null, 2)}\n`)
     process.stdout.write(`${report(folder, perWindow, record, made).join('\n')}\n`)
   } catch (error) {
     if (!signal.aborted) throw error

@@ -15,7 +15,7 @@ import { TrainLoop } from './loop.js'
 import { saveRunTokenizer } from './run_tokenizer.js'
 import { makePlan, type Plan } from './schedule.js'
 import { newEngine, resumeEngine } from './start.js'
-import { checkDataset, checkFixedKeys, fixedKeys, parseState } from './state.js'
+import { checkDataset, checkFixedKeys, configHash, fixedKeys, parseState } from './state.js'
 import { TokenText } from './text.js'
 import {
   alone,
@@ -132,7 +132,11 @@ async function lead(
     print(`${runFolder} was begun but has no checkpoint yet: it starts from the beginning`)
   }
   if (text.tokenizer !== null) await saveRunTokenizer(text.tokenizer, runFolder)
-  await replaceFile(join(runFolder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
+  // What an ended run was trained with stands, whatever a later start says.
+  const isOver = before !== null && step >= plan.steps && before.validated_step === step
+  if (!isOver || before.config_sha256 === configHash(run)) {
+    await replaceFile(join(runFolder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
+  }
   introduce({ run, plan, engine, dataset, text, step, print })
 
   const tokensPerStep = training.batch_size * dataset.train.attnLength
