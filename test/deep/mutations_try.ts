@@ -33,7 +33,7 @@ export const misuse = [
     [
       'the config of other data outlives a kill',
       'if (force && readRecord(folder) !== null) await rm',
-      'if (!force) await rm',
+      'if (force && readRecord(folder) === null) await rm',
     ],
     ["--force removes another's config", 'if (force && readRecord(folder) !== null)', 'if (force)'],
   ),
