@@ -103,3 +103,17 @@ test('quiet shows nothing', (t) => {
   progress.end(true)
   t.deepEqual(stream.written, [])
 })
+
+test('what follows a bar stands below the lines that were printed above it, and those wrap', (t) => {
+  const stream = recorder(true)
+  const progress = new Progress({ label: 'run', unit: 'step', stream })
+  progress.log('first')
+  progress.log('second')
+  progress.end(false)
+  const written = stream.written.join('')
+  // At the end the cursor goes back to where it was kept last: ESC 7 and ESC 8.
+  const back = written.lastIndexOf('\x1b8')
+  t.true(back > 0)
+  t.true(written.lastIndexOf('\x1b7', back) > written.indexOf('second\n'))
+  t.true(written.includes('\x1b[?7hsecond\n\x1b[?7l'))
+})

@@ -29,6 +29,12 @@ export interface ProgressOptions {
 /** Over how many seconds the rate is taken. */
 const rateWindow = 20
 
+/** Beside the bar lines do not wrap. */
+const wrapped = '\x1b[?7h'
+
+/** No wrapping, and the place of the cursor to which the bar's end goes back. */
+const barBegins = '\x1b[?7l\x1b7'
+
 const barSize = 24
 const leastBar = 4
 
@@ -92,8 +98,8 @@ export class Progress {
   /** Prints a line of text; a bar stays below it. */
   log(line: string): void {
     if (this.#mode === 'quiet') return
-    if (this.#mode === 'bar' && !this.#ended) this.#stream.write('\r\x1b[2K')
-    this.#stream.write(`${line}\n`)
+    const isAboveBar = this.#mode === 'bar' && !this.#ended
+    this.#stream.write(isAboveBar ? `\r\x1b[2K${wrapped}${line}\n${barBegins}` : `${line}\n`)
   }
 
   /** Ends the display. With `completed`, a last line says what was done and how fast. */
