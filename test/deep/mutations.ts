@@ -18,6 +18,7 @@ import { stats } from './mutations_stats.js'
 import { synth } from './mutations_synth.js'
 import { text, tokenizer } from './mutations_text.js'
 import { tokenize } from './mutations_tokenize.js'
+import { misuse } from './mutations_try.js'
 import { units } from './mutations_units.js'
 import { world } from './mutations_world.js'
 
@@ -494,4 +495,5 @@ export const mutations: readonly Mutation[] = [
   ...synth,
   ...page,
   ...serve,
+  ...misuse,
 ].sort((a, b) => Number(b.file.startsWith('ts/')) - Number(a.file.startsWith('ts/')))

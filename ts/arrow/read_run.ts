@@ -49,7 +49,7 @@ export interface RunRecord {
 }
 
 /** The name of the direction that a config trains; null in FW+BW mode. A list goes by a digest of its places. */
-function directionName({ training_params: { backwards, permutation } }: Config): DirectionName | null {
+export function directionName({ training_params: { backwards, permutation } }: Config): DirectionName | null {
   if (typeof permutation === 'string') return permutation.trim()
   if (permutation !== null) {
     return `permutation(${createHash('sha256').update(permutation.join()).digest('hex').slice(0, 8)})`
