@@ -140,7 +140,7 @@ test('errors are one line', (t) => {
 /** Stops it some time after it has named the device; the status and what is in the file, if there is one. */
 async function stopAfter(delay: number) {
   const file = join(folder, `stopped-${delay}.json`)
-  const child = spawn(process.execPath, [command, 'ops', '--shapes', 'tiny', '--seconds', '0.2', '--json', file], {
+  const child = spawn(process.execPath, [command, 'ops', '--shapes', 'tiny', '--seconds', '1', '--json', file], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   let said = ''
