@@ -49,7 +49,7 @@ export async function trainArrow(plan: ArrowPlan, options: TrainArrowOptions): P
     return { stopped: true, status: 0 }
   }
   const isPair = plan.cells.length === 1 && options.places.length === 1
-  const trained = await (isPair ? trainPair(plan.cells[0] as PlannedCell, options) : trainQueued(plan, runs, options))
+  const trained = await (isPair ? trainPair(plan.cells[0] as PlannedCell, options) : trainQueued(plan, options))
   if (!trained.stopped) tellEndedBefore(runs, options)
   return trained
 }
@@ -140,21 +140,21 @@ async function fitTogether(runs: readonly ResolvedRun[], device: string): Promis
   return [...need].every(([pool, bytes]) => bytes <= (free.get(pool) ?? 0))
 }
 
-async function trainQueued(plan: ArrowPlan, runs: PlannedRun[], options: TrainArrowOptions): Promise<Trained> {
-  const { places } = options
+async function trainQueued(plan: ArrowPlan, { places }: TrainArrowOptions): Promise<Trained> {
   const devices = places.flat()
   await freeMemory(devices)
   const threads = threadsEach(places, native.availableCores())
   const items: QueueItem[] = []
-  for (const run of runs) {
-    const candidates = places.map((place) => {
-      const resolved = run.on(place.join(','))
-      return resolved.threads === undefined && threads !== undefined ? { ...resolved, threads } : resolved
-    })
-    const item = await queueItem(candidates, places, { shared: [], ...plain })
-    const cell = plan.cells.find(({ seeds }) => seeds.flat().includes(run)) as PlannedCell
-    const values = Object.values(cell.cell.values)
-    items.push({ ...item, name: [...(values.length > 0 ? [values.join()] : []), item.name].join(' ') })
+  for (const { cell, seeds } of plan.cells) {
+    const values = Object.values(cell.values)
+    for (const run of seeds.flat()) {
+      const candidates = places.map((place) => {
+        const resolved = run.on(place.join(','))
+        return resolved.threads === undefined && threads !== undefined ? { ...resolved, threads } : resolved
+      })
+      const item = await queueItem(candidates, places, { shared: [], ...plain })
+      items.push({ ...item, name: values.length > 0 ? `${values.join()} ${item.name}` : item.name })
+    }
   }
   const queue = new Queue({ items, places, freeMemory: () => freeMemory(devices), stream: process.stderr })
   const live = liveOf(plan.cells, (line) => queue.log(line))
